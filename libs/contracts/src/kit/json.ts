@@ -1,0 +1,55 @@
+/** A parsed body, and whether it had to be repaired first. */
+export interface LenientJson {
+  readonly value: unknown;
+  readonly mode: 'strict' | 'tolerant';
+}
+
+/**
+ * Strict JSON first; then once more without the commas that stand before `}` or `]` outside strings,
+ * which some vendors' documentation shows. A byte order mark is skipped.
+ * @throws {SyntaxError} when neither reading works.
+ */
+export function parseLenientJson(body: Buffer): LenientJson {
+  const text = body.toString('utf8').replace(/^\uFEFF/, '');
+  try {
+    return { value: JSON.parse(text), mode: 'strict' };
+  } catch {
+    return { value: JSON.parse(withoutTrailingCommas(text)), mode: 'tolerant' };
+  }
+}
+
+function withoutTrailingCommas(text: string): string {
+  const kept: string[] = [];
+  let inString = false;
+  let from = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (inString) {
+      if (char === '\\') i++;
+      else if (char === '"') inString = false;
+    } else if (char === '"') {
+      inString = true;
+    } else if (char === ',') {
+      let next = i + 1;
+      while (/\s/.test(text[next] ?? '')) next++;
+      if (text[next] === '}' || text[next] === ']') {
+        kept.push(text.slice(from, i));
+        from = i + 1;
+      }
+      i = next - 1;
+    }
+  }
+  kept.push(text.slice(from));
+  return kept.join('');
+}
+
+/** True for `{…}`, false for arrays, null and scalars. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Trimmed text of a string or number, undefined for everything else and for blanks. Ids come as either. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
