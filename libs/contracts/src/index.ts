@@ -12,4 +12,5 @@ export * from './kit/http.js';
 export * from './kit/json.js';
 export * from './kit/secret.js';
 export * from './kit/text.js';
+export * from './kit/time.js';
 export * from './kit/xml.js';

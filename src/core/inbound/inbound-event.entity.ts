@@ -110,7 +110,7 @@ export class InboundRaw {
 
 /** Something that may happen once, or once within a time: a signed nonce, a digest that stands for an id. */
 @Entity('inbound_guard')
-@Index('inbound_guard_age', ['seenAt'])
+@Index('inbound_guard_expiry', ['expiresAt'])
 export class InboundGuard {
   @PrimaryColumn('uuid', { name: 'integration_id' })
   integrationId: string;
@@ -123,4 +123,8 @@ export class InboundGuard {
 
   @Column('timestamptz', { name: 'seen_at' })
   seenAt: Date;
+
+  /** From then on it may happen again. */
+  @Column('timestamptz', { name: 'expires_at' })
+  expiresAt: Date;
 }

@@ -32,3 +32,8 @@ export function sameText(a: string, b: string): boolean {
 export function sameHex(a: string, b: string): boolean {
   return sameText(a.toLowerCase(), b.toLowerCase());
 }
+
+/** An event key as it is, or a digest of it where it would exceed the 512 characters of the contract. */
+export function boundedKey(key: string): string {
+  return key.length <= 512 ? key : `sha256:${sha256Hex(key)}`;
+}

@@ -43,6 +43,20 @@ function withoutTrailingCommas(text: string): string {
   return kept.join('');
 }
 
+/**
+ * Strict JSON whose numbers arrive as the text they were written in, so that ids of 64 bits survive;
+ * undefined for everything else, lists nested thousands deep included.
+ */
+export function parseExactJson(text: string): unknown {
+  try {
+    return JSON.parse(text, (_name, value: unknown, context?: { source?: string }) =>
+      typeof value === 'number' ? (context?.source ?? value) : value,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
 /** True for `{…}`, false for arrays, null and scalars. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -52,4 +66,15 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+/** A number that is not negative, written as number or text; undefined for everything else. */
+export function countOf(value: unknown): number | undefined {
+  const text = textOf(value);
+  return text && /^\d{1,15}(?:\.\d{1,15})?$/.test(text) ? Number(text) : undefined;
+}
+
+/** The values that are there and not empty: extras and attributes hold no others. */
+export function definedOnly(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1])));
 }

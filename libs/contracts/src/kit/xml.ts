@@ -8,7 +8,8 @@ export function declaresEntities(xml: string): boolean {
 const parser = new XMLParser({
   ignoreAttributes: true,
   parseTagValue: false,
-  processEntities: false,
+  // The five predefined ones, outside CDATA only; nothing else can be declared.
+  processEntities: true,
   trimValues: true,
   // Every element becomes an array, so that an element that occurs twice is seen.
   isArray: (_name, _path, _leaf, isAttribute) => !isAttribute,
@@ -16,12 +17,13 @@ const parser = new XMLParser({
 
 /**
  * Reads a flat document, `<xml><name>value</name>…</xml>`, strictly: well-formed, no entities beyond the five.
- * Numbers stay text, since ids exceed 2^53. An element with children counts as empty.
+ * Numbers stay text, since ids exceed 2^53; CDATA stays as it is. An element with children counts as empty.
  * @returns every element with all its values, or undefined when the text is not well-formed XML.
  */
 export function parseFlatXml(xml: string): Map<string, string[]> | undefined {
   if (declaresEntities(xml) || XMLValidator.validate(xml) !== true) return undefined;
-  const document = parser.parse(xml) as Record<string, unknown[]>;
+  const document = parse(xml);
+  if (!document) return undefined;
   const root = Object.entries(document).find(([name]) => !name.startsWith('?'))?.[1]?.[0];
   const fields = new Map<string, string[]>();
   if (typeof root !== 'object' || root === null) return fields;
@@ -29,14 +31,17 @@ export function parseFlatXml(xml: string): Map<string, string[]> | undefined {
     if (name === '#text') continue;
     fields.set(
       name,
-      (values as unknown[]).map((value) => (typeof value === 'string' ? decodeEntities(value) : '')),
+      (values as unknown[]).map((value) => (typeof value === 'string' ? value : '')),
     );
   }
   return fields;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
-
-function decodeEntities(text: string): string {
-  return text.replace(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '');
+/** The parser refuses some names outright (`constructor`, `__proto__`). */
+function parse(xml: string): Record<string, unknown[]> | undefined {
+  try {
+    return parser.parse(xml) as Record<string, unknown[]>;
+  } catch {
+    return undefined;
+  }
 }

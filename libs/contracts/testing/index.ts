@@ -1,0 +1,5 @@
+export * from './channel-suite.js';
+export * from './cases.js';
+export * from './inbound-harness.js';
+export * from './inbound-suite.js';
+export * from './vectors.js';

@@ -1,0 +1,41 @@
+import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { ApiBearerAuth, ApiExtension } from '@nestjs/swagger';
+import { ApiProblems } from '../platform/problem.js';
+import type { AppRequest } from '../platform/request.js';
+import { AppError } from '@bellhop/contracts';
+import type { Scope } from './api-key.entity.js';
+
+/** Metadata key of the scope a route needs. */
+export const SCOPE = 'bellhop:scope';
+
+/** Name of the security scheme in the OpenAPI document. */
+export const API_KEY_SCHEME = 'apiKey';
+
+const IMPLIED: Readonly<Record<Scope, readonly Scope[]>> = {
+  admin: ['admin', 'send', 'read'],
+  send: ['send', 'read'],
+  read: ['read'],
+  platform: ['platform'],
+};
+
+/** Whether a key with these scopes may do what `needed` stands for: admin implies send, send implies read. */
+export function grants(scopes: readonly Scope[], needed: Scope): boolean {
+  return scopes.some((scope) => IMPLIED[scope].includes(needed));
+}
+
+/** The scope that a route, or every route of a controller, needs. */
+export function RequireScope(scope: Scope): MethodDecorator & ClassDecorator {
+  return applyDecorators(
+    SetMetadata(SCOPE, scope),
+    ApiBearerAuth(API_KEY_SCHEME),
+    ApiExtension('x-scope', scope),
+    ApiProblems(401, 403),
+  );
+}
+
+/** The id (UUID) of the app whose key was presented. */
+export const CurrentApp = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  const { appId } = context.switchToHttp().getRequest<AppRequest>();
+  if (!appId) throw new AppError('auth.app_required', 403, 'This call needs a key that is bound to an app.');
+  return appId;
+});

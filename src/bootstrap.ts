@@ -1,0 +1,59 @@
+import type { INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import helmet from 'helmet';
+import { Logger } from 'nestjs-pino';
+import { DataSource } from 'typeorm';
+import { AppModule, type AppOptions } from './app.module.js';
+import { InboundHttp } from './core/inbound/inbound.http.js';
+import { WorkLoops } from './core/work-loops.js';
+import { BellhopHttpAdapter } from './http-adapter.js';
+import { setUpDocs } from './openapi.js';
+import { migrate, pendingMigrations } from './platform/database.js';
+
+/** The database lacks migrations of this build, and this process may not run them. */
+export class StaleSchemaError extends Error {
+  constructor(readonly pending: readonly string[]) {
+    super(`The database lacks ${pending.length} migration(s): ${pending.join(', ')}.`);
+    this.name = 'StaleSchemaError';
+  }
+}
+
+/**
+ * Builds the application, migrates when the environment allows it, and starts the work loops of its role.
+ * It does not listen yet.
+ * @throws {StaleSchemaError}
+ */
+export async function createBellhop(options: AppOptions): Promise<INestApplication> {
+  const adapter = new BellhopHttpAdapter();
+  const app = await NestFactory.create(AppModule.forRoot(options), adapter, { bufferLogs: true, abortOnError: false });
+  app.useLogger(app.get(Logger));
+  try {
+    await prepareSchema(app, options);
+    app.use(helmet());
+    setUpDocs(app);
+    const inbound = app.get(InboundHttp);
+    if (options.environment.role !== 'worker') adapter.handleInbound((request, response) => inbound.handle(request, response));
+    await app.init();
+    await app.get(WorkLoops).start();
+    return app;
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+/** Stops taking requests, finishes what is under way, closes. */
+export async function shutDown(app: INestApplication, graceMs: number): Promise<void> {
+  const server = app.getHttpServer() as { close(): void; closeIdleConnections(): void };
+  server.close();
+  server.closeIdleConnections();
+  await app.get(WorkLoops).drain(graceMs);
+  await app.close();
+}
+
+async function prepareSchema(app: INestApplication, { environment }: AppOptions): Promise<void> {
+  const dataSource = app.get(DataSource);
+  if (environment.migrateOnBoot) await migrate(dataSource);
+  const pending = await pendingMigrations(dataSource);
+  if (pending.length > 0) throw new StaleSchemaError(pending);
+}

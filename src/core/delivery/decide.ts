@@ -1,0 +1,65 @@
+import type { Environment, SendOutcome } from '@bellhop/contracts';
+import type { DeliveryState } from '../notifications/delivery.entity.js';
+import { backoffMs } from './backoff.js';
+
+/** Attempts after which a delivery becomes a dead letter. */
+export const MAX_ATTEMPTS = 8;
+const QUOTA_PAUSE_MS = 60 * 60_000;
+
+export interface DecisionInput {
+  /** Attempts made, the one that brought the outcome included. */
+  readonly attempts: number;
+  readonly expiresAt: Date;
+  /** True for an audience or everyone: nobody wants them told twice. */
+  readonly broadcast: boolean;
+}
+
+export interface Decision {
+  readonly state: Extract<DeliveryState, 'queued' | 'accepted' | 'failed' | 'expired' | 'held' | 'unknown' | 'dead'>;
+  readonly reason?: string;
+  readonly notBefore?: Date;
+  /** What the outcome says about the device. */
+  readonly device?:
+    | { readonly verdict: 'reached'; readonly environment?: Environment }
+    | { readonly verdict: 'dead'; readonly since: Date }
+    | { readonly verdict: 'elsewhere' };
+  /** The integration cannot work until somebody changes it. */
+  readonly pause?: { readonly field?: string };
+}
+
+/**
+ * The one place that turns an outcome into what happens next.
+ * @param random 0 ≤ x < 1, for jitter.
+ */
+export function decide(input: DecisionInput, outcome: SendOutcome, now: Date, random: number): Decision {
+  switch (outcome.kind) {
+    case 'accepted':
+      return { state: 'accepted', device: { verdict: 'reached', environment: outcome.environment } };
+    case 'invalidTarget':
+      return { state: 'failed', reason: outcome.reason, device: { verdict: 'dead', since: outcome.since ?? now } };
+    case 'wrongBinding':
+      return { state: 'failed', reason: outcome.reason, device: { verdict: 'elsewhere' } };
+    case 'rejected':
+      return { state: 'failed', reason: outcome.reason };
+    case 'misconfigured':
+      return { state: 'held', reason: 'integration_paused', pause: { field: outcome.field } };
+    case 'quotaExhausted':
+      return holdUntil(input, outcome.resetsAt ?? new Date(now.getTime() + QUOTA_PAUSE_MS));
+    case 'throttled':
+    case 'transient':
+      return retry(input, outcome.reason, now, random, outcome.retryAfterMs);
+    case 'unknown':
+      return input.broadcast ? { state: 'unknown', reason: outcome.reason } : retry(input, outcome.reason, now, random);
+  }
+}
+
+function retry(input: DecisionInput, reason: string, now: Date, random: number, retryAfterMs = 0): Decision {
+  if (input.attempts >= MAX_ATTEMPTS) return { state: 'dead', reason };
+  const at = new Date(now.getTime() + Math.max(backoffMs(input.attempts, random), retryAfterMs));
+  return at >= input.expiresAt ? { state: 'expired', reason } : { state: 'queued', reason, notBefore: at };
+}
+
+function holdUntil(input: DecisionInput, at: Date): Decision {
+  const reason = 'quota_exhausted';
+  return at >= input.expiresAt ? { state: 'expired', reason } : { state: 'held', reason, notBefore: at };
+}

@@ -1,0 +1,171 @@
+import type { DeviceTarget, Environment, Platform, PushMessage } from '@bellhop/contracts';
+import type { SqlRunner } from '../../platform/sql.js';
+import { type Content, copyFor } from '../notifications/content.js';
+import type { Attempt, DeliveryState } from '../notifications/delivery.entity.js';
+import type { Priority } from '../notifications/notification.entity.js';
+import type { DeliverNudge } from './deliver.nudge.js';
+
+/** A delivery that this worker has claimed, with what it takes to send it. */
+export interface ClaimedDelivery {
+  readonly id: string;
+  readonly notificationId: string;
+  readonly fence: number;
+  readonly state: DeliveryState;
+  readonly attemptCount: number;
+  readonly lastOutcome: Attempt['outcome'] | null;
+  readonly locale: string;
+  readonly priority: Priority;
+  readonly expiresAt: Date;
+  readonly content: Content;
+  readonly deviceId: string | null;
+  readonly deviceState: 'active' | 'suspect' | 'retired' | null;
+  readonly sealedToken: Buffer | null;
+  readonly identifier: 'token' | 'fid' | null;
+  readonly platform: Platform | null;
+  readonly environment: Environment | null;
+  readonly appIdentifier: string | null;
+}
+
+// Rows that expired, or whose device was retired meanwhile, end here: nothing is sent for them.
+// Locked in id order, so that two workers with overlapping batches cannot wait for each other.
+const CLAIM = `
+  WITH due AS (
+    SELECT d.app_id, d.id, d.device_id
+    FROM delivery d
+    WHERE d.app_id = $1 AND d.id = ANY($2::uuid[]) AND d.integration_id = $3
+      AND (d.state = 'queued' OR (d.state = 'held' AND d.reason = 'quota_exhausted'))
+      AND (d.not_before IS NULL OR d.not_before <= $4)
+    ORDER BY d.id
+    FOR UPDATE SKIP LOCKED
+  ), claimed AS (
+    UPDATE delivery d
+    SET state = CASE WHEN d.expires_at <= $4 THEN 'expired'
+                     WHEN v.id IS NULL OR v.state <> 'active' THEN 'skipped'
+                     ELSE 'sending' END,
+        reason = CASE WHEN d.expires_at <= $4 THEN coalesce(d.reason, 'expired')
+                      WHEN v.id IS NULL OR v.state <> 'active' THEN 'device_not_active' END,
+        fence = d.fence + 1, lease_until = $5, not_before = NULL, updated_at = $4
+    FROM due LEFT JOIN device v ON v.app_id = due.app_id AND v.id = due.device_id
+    WHERE d.app_id = due.app_id AND d.id = due.id
+    RETURNING d.id, d.notification_id, d.fence, d.state, d.attempt_count, d.attempts, d.locale, d.priority, d.expires_at,
+              v.id AS device_id, v.state AS device_state, v.sealed_token, v.identifier, v.platform, v.environment,
+              v.app_identifier
+  )
+  SELECT c.id, c.notification_id AS "notificationId", c.fence, c.state, c.attempt_count AS "attemptCount",
+         c.attempts -> -1 ->> 'outcome' AS "lastOutcome", c.locale, c.priority, c.expires_at AS "expiresAt", n.content,
+         c.device_id AS "deviceId", c.device_state AS "deviceState", c.sealed_token AS "sealedToken", c.identifier,
+         c.platform, c.environment, c.app_identifier AS "appIdentifier"
+  FROM claimed c JOIN notification n ON n.app_id = $1 AND n.id = c.notification_id`;
+
+/** Claims what is due in a batch: the rows are ours until the lease ends. */
+export function claimBatch(tx: SqlRunner, nudge: DeliverNudge, now: Date, leaseUntil: Date): Promise<ClaimedDelivery[]> {
+  const values = [nudge.appId, nudge.ids, nudge.integrationId, now, leaseUntil];
+  return tx.query<ClaimedDelivery>(CLAIM, values, 'claim-deliveries');
+}
+
+/** What to write about one delivery. */
+export interface Result {
+  readonly id: string;
+  readonly fence: number;
+  readonly state: DeliveryState;
+  readonly reason?: string;
+  readonly notBefore?: Date;
+  readonly vendorMessageId?: string;
+  /** Absent when no call was made. */
+  readonly attempt?: Attempt;
+}
+
+const RECORD = `
+  UPDATE delivery d
+  SET state = r.state, reason = r.reason, not_before = r.not_before, lease_until = NULL, updated_at = $2,
+      vendor_message_id = coalesce(r.vendor_message_id, d.vendor_message_id),
+      attempts = CASE WHEN r.attempt IS NULL THEN d.attempts ELSE d.attempts || r.attempt END,
+      attempt_count = d.attempt_count + CASE WHEN r.attempt IS NULL THEN 0 ELSE 1 END
+  FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::jsonb[])
+    AS r (id, fence, state, reason, not_before, vendor_message_id, attempt)
+  WHERE d.app_id = $1 AND d.id = r.id AND d.fence = r.fence AND d.state = 'sending'
+  RETURNING d.id, d.notification_id AS "notificationId", d.state`;
+
+export interface Recorded {
+  readonly id: string;
+  readonly notificationId: string;
+  readonly state: DeliveryState;
+}
+
+/** Writes the results of a batch in one statement; a row that another worker has claimed since is left alone. */
+export function recordBatch(tx: SqlRunner, appId: string, now: Date, results: readonly Result[]): Promise<Recorded[]> {
+  return tx.query<Recorded>(
+    RECORD,
+    [
+      appId,
+      now,
+      results.map(({ id }) => id),
+      results.map(({ fence }) => fence),
+      results.map(({ state }) => state),
+      results.map(({ reason }) => reason ?? null),
+      results.map(({ notBefore }) => notBefore ?? null),
+      results.map(({ vendorMessageId }) => vendorMessageId ?? null),
+      results.map(({ attempt }) => (attempt ? JSON.stringify(attempt) : null)),
+    ],
+    'record-deliveries',
+  );
+}
+
+const OPEN: ReadonlySet<DeliveryState> = new Set(['queued', 'sending', 'held']);
+
+/** Takes deliveries that have ended off their notifications; the last one ends the notification. */
+export async function settleNotifications(
+  tx: SqlRunner,
+  appId: string,
+  now: Date,
+  recorded: readonly Pick<Recorded, 'notificationId' | 'state'>[],
+): Promise<void> {
+  const ended = Map.groupBy(
+    recorded.filter(({ state }) => !OPEN.has(state)),
+    ({ notificationId }) => notificationId,
+  );
+  if (ended.size === 0) return;
+  // In id order: batches of one broadcast end at the same time and update the same row.
+  const ids = [...ended.keys()].sort();
+  await tx.query(
+    `WITH ended AS (
+       SELECT n.app_id, n.id, e.count FROM unnest($3::uuid[], $4::int[]) AS e (id, count)
+       JOIN notification n ON n.app_id = $1 AND n.id = e.id ORDER BY n.id FOR UPDATE OF n
+     )
+     UPDATE notification n
+     SET pending_count = n.pending_count - ended.count,
+         state = CASE WHEN n.pending_count <= ended.count AND n.state = 'sending' THEN 'done' ELSE n.state END,
+         done_at = CASE WHEN n.pending_count <= ended.count THEN $2 ELSE n.done_at END
+     FROM ended WHERE n.app_id = ended.app_id AND n.id = ended.id`,
+    [appId, now, ids, ids.map((id) => ended.get(id)?.length ?? 0)],
+    'settle-notifications',
+  );
+}
+
+/** One message object per notification and locale, so that a channel builds its payload once. */
+export class Messages {
+  private readonly built = new Map<string, PushMessage>();
+
+  of(delivery: ClaimedDelivery): PushMessage {
+    const key = `${delivery.notificationId} ${delivery.locale}`;
+    let message = this.built.get(key);
+    if (!message) {
+      const { copy: _copy, ...shared } = delivery.content;
+      const { locale, priority, expiresAt, content } = delivery;
+      message = { ...shared, ...copyFor(content, locale), priority, expiresAt };
+      this.built.set(key, message);
+    }
+    return message;
+  }
+}
+
+export function targetOf(delivery: ClaimedDelivery, token: string): DeviceTarget {
+  return {
+    kind: 'device',
+    token,
+    identifier: delivery.identifier ?? 'token',
+    platform: delivery.platform ?? 'ios',
+    environment: delivery.environment ?? 'unknown',
+    ...(delivery.appIdentifier && { appIdentifier: delivery.appIdentifier }),
+  };
+}

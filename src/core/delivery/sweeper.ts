@@ -1,0 +1,87 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../../platform/clock.js';
+import { Queue } from '../../platform/queue.js';
+import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
+
+/** Rows that wait this long without being handled have lost their nudge. */
+const LOST_MS = 60_000;
+const LIMIT = 5_000;
+/** One sweep at a time in the whole cluster. */
+const LOCK = 0x62656c6c;
+
+// The call may have reached the gateway: it is made again under the same id, and marked.
+const ABANDONED = `
+  UPDATE delivery d
+  SET state = 'queued', reason = 'worker.lost', lease_until = NULL, updated_at = $1,
+      attempt_count = attempt_count + 1,
+      attempts = attempts || jsonb_build_object('at', to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                                                'outcome', 'unknown', 'reason', 'worker.lost')
+  FROM (
+    SELECT app_id, id FROM delivery WHERE state = 'sending' AND lease_until < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+  ) lost
+  WHERE d.app_id = lost.app_id AND d.id = lost.id
+  RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+
+const FORGOTTEN = `
+  UPDATE delivery d SET updated_at = $1
+  FROM (
+    SELECT app_id, id FROM delivery
+    WHERE (state = 'queued' OR (state = 'held' AND reason = 'quota_exhausted'))
+      AND updated_at < $2 AND (not_before IS NULL OR not_before < $2)
+    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+  ) lost
+  WHERE d.app_id = lost.app_id AND d.id = lost.id
+  RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+
+const UNROUTED = `
+  SELECT app_id, id FROM inbound_event WHERE state = 'accepted' AND received_at < $1 ORDER BY id LIMIT $2`;
+
+/** Finds rows whose nudge was lost: a worker that died, a queue that was emptied. The rows are the truth. */
+@Injectable()
+export class Sweeper {
+  private readonly log = new Logger(Sweeper.name);
+
+  constructor(
+    private readonly sql: Sql,
+    private readonly queue: Queue,
+    private readonly clock: Clock,
+  ) {}
+
+  /** One pass; does nothing while another process makes one. */
+  async sweep(): Promise<void> {
+    await this.sql.transaction(async (tx) => {
+      const [lock] = await tx.query<{ locked: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS locked', [LOCK]);
+      if (!lock?.locked) return;
+      const now = this.clock.now();
+      const lost = new Date(now.getTime() - LOST_MS);
+      const abandoned = await tx.query<DueDelivery & { id: string }>(ABANDONED, [now, LIMIT]);
+      const forgotten = await tx.query<DueDelivery & { id: string }>(FORGOTTEN, [now, lost, LIMIT]);
+      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...abandoned, ...forgotten]));
+      const unrouted = await this.nudgeUnrouted(tx, lost);
+      await this.tidy(tx, now);
+      const found = { abandoned: abandoned.length, forgotten: forgotten.length, unrouted };
+      if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
+    });
+  }
+
+  private async nudgeUnrouted(tx: SqlRunner, before: Date): Promise<number> {
+    const rows = await tx.query<{ app_id: string; id: string }>(UNROUTED, [before, LIMIT]);
+    const nudges = chunks(rows, 256).map((chunk) => ({
+      data: { apps: chunk.map(({ app_id }) => app_id), ids: chunk.map(({ id }) => id) } satisfies RouteNudge,
+    }));
+    await this.queue.enqueue(tx, ROUTE_QUEUE, nudges);
+    return rows.length;
+  }
+
+  private async tidy(tx: SqlRunner, now: Date): Promise<void> {
+    await tx.query('SELECT ensure_delivery_partitions($1, 2)', [now]);
+    await tx.query('DELETE FROM inbound_guard WHERE expires_at < $1', [now]);
+    await tx.query(`DELETE FROM idempotency_key WHERE created_at < $1::timestamptz - interval '24 hours'`, [now]);
+  }
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

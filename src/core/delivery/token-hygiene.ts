@@ -1,0 +1,88 @@
+import type { Environment } from '@bellhop/contracts';
+import type { SqlRunner } from '../../platform/sql.js';
+import type { Decision } from './decide.js';
+
+const WINDOW_MS = 60_000;
+/** Verdicts against devices, without a single success among them, from which on the binding is suspected instead. */
+const BRAKE_AT = 20;
+
+interface Tally {
+  since: number;
+  reached: number;
+  against: number;
+}
+
+/**
+ * Keeps a wrong bundle id or environment from wiping the registry: when nothing but verdicts against devices
+ * comes back, it is the integration that is wrong.
+ */
+export class MassInvalidationBrake {
+  private readonly tallies = new Map<string, Tally>();
+
+  /** Counts a batch in, and says whether its verdicts must not touch devices. */
+  pulled(integrationId: string, verdicts: readonly Decision['device'][], now: Date): boolean {
+    const tally = this.current(integrationId, now.getTime());
+    for (const device of verdicts) {
+      if (device?.verdict === 'reached') tally.reached++;
+      else if (device) tally.against++;
+    }
+    return tally.reached === 0 && tally.against >= BRAKE_AT;
+  }
+
+  private current(integrationId: string, now: number): Tally {
+    const known = this.tallies.get(integrationId);
+    if (known && now - known.since < WINDOW_MS) return known;
+    const fresh = { since: now, reached: 0, against: 0 };
+    this.tallies.set(integrationId, fresh);
+    return fresh;
+  }
+}
+
+/** What a batch learned about one device. */
+export interface DeviceVerdict {
+  readonly deviceId: string;
+  readonly reason?: string;
+  readonly device: NonNullable<Decision['device']>;
+}
+
+const REACHED = `
+  UPDATE device d SET last_accepted_at = $2, environment = coalesce(v.environment, d.environment)
+  FROM (SELECT DISTINCT ON (id) * FROM unnest($3::uuid[], $4::text[]) AS v (id, environment) ORDER BY id, environment) v
+  WHERE d.app_id = $1 AND d.id = v.id
+    AND (v.environment IS NOT NULL OR d.last_accepted_at IS NULL OR d.last_accepted_at < $2 - interval '1 hour')`;
+
+// A token that was registered again after the verdict is alive.
+const AGAINST = `
+  UPDATE device d SET state = v.state, state_reason = v.reason, state_changed_at = $2
+  FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[]) AS v (id, state, reason, since)
+  WHERE d.app_id = $1 AND d.id = v.id AND d.state = 'active' AND d.token_updated_at < v.since`;
+
+/** Writes what a batch learned about devices: reached, dead, or fine elsewhere. */
+export async function applyVerdicts(
+  tx: SqlRunner,
+  appId: string,
+  now: Date,
+  sentAt: Date,
+  verdicts: readonly DeviceVerdict[],
+): Promise<void> {
+  const reached = verdicts.flatMap(({ deviceId, device }) =>
+    device.verdict === 'reached' ? [{ deviceId, environment: device.environment ?? null as Environment | null }] : [],
+  );
+  const against = verdicts.filter(({ device }) => device.verdict !== 'reached');
+  if (reached.length > 0) {
+    await tx.query(
+      REACHED,
+      [appId, now, reached.map(({ deviceId }) => deviceId), reached.map(({ environment }) => environment)],
+      'devices-reached',
+    );
+  }
+  if (against.length === 0) return;
+  await tx.query(AGAINST, [
+    appId,
+    now,
+    against.map(({ deviceId }) => deviceId),
+    against.map(({ device }) => (device.verdict === 'dead' ? 'retired' : 'suspect')),
+    against.map(({ reason }) => reason ?? null),
+    against.map(({ device }) => (device.verdict === 'dead' ? device.since : sentAt)),
+  ]);
+}

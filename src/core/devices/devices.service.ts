@@ -1,0 +1,160 @@
+import { type Environment, NotFoundError, type Platform } from '@bellhop/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { createHash } from 'node:crypto';
+import { LessThan, Repository } from 'typeorm';
+import { Clock } from '../../platform/clock.js';
+import { newId } from '../../platform/ids.js';
+import type { PageLoader } from '../../platform/pagination.js';
+import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Vault } from '../../platform/vault.js';
+import { PluginRegistry } from '../registry/plugin-registry.js';
+import { Device } from './device.entity.js';
+import { findGateway, readToken } from './gateway-token.js';
+
+export interface Registration {
+  /** Plugin id. */
+  readonly gateway: string;
+  readonly token: string;
+  readonly identifier: 'token' | 'fid';
+  readonly platform: Platform;
+  readonly environment?: Environment | null;
+  readonly appIdentifier?: string | null;
+  readonly locale?: string | null;
+  readonly timeZone?: string | null;
+}
+
+/** Whose install registers. */
+export interface Installation {
+  readonly appId: string;
+  readonly userId: string;
+  readonly installationId: string;
+}
+
+/** Ties a sealed token to its row: copied to another one, it does not open. */
+export const deviceContext = (appId: string, id: string): string => `device:${appId}:${id}`;
+
+const FIND = `
+  SELECT id, installation_id = $2 AS same_installation
+    FROM device WHERE app_id = $1 AND (installation_id = $2 OR (gateway = $3 AND token_hash = $4))
+   ORDER BY same_installation DESC FOR UPDATE`;
+
+const UPSERT = `
+  INSERT INTO device AS known (app_id, id, user_id, installation_id, platform, gateway, identifier, sealed_token, token_hash,
+         environment, app_identifier, locale, time_zone, state_changed_at, token_updated_at, last_seen_at, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $14, $14)
+  ON CONFLICT (app_id, id) DO UPDATE
+     SET user_id = EXCLUDED.user_id, installation_id = EXCLUDED.installation_id, platform = EXCLUDED.platform,
+         gateway = EXCLUDED.gateway, identifier = EXCLUDED.identifier, sealed_token = EXCLUDED.sealed_token,
+         token_hash = EXCLUDED.token_hash, environment = EXCLUDED.environment,
+         app_identifier = EXCLUDED.app_identifier, locale = EXCLUDED.locale, time_zone = EXCLUDED.time_zone,
+         state = 'active', state_reason = NULL,
+         state_changed_at = CASE known.state WHEN 'active' THEN known.state_changed_at ELSE EXCLUDED.state_changed_at END,
+         token_updated_at = EXCLUDED.token_updated_at, last_seen_at = EXCLUDED.last_seen_at,
+         last_accepted_at = CASE WHEN known.token_hash = EXCLUDED.token_hash THEN known.last_accepted_at END`;
+
+const UNIQUE_VIOLATION = '23505';
+
+/** The device registry: one row per install, one row per token. */
+@Injectable()
+export class DevicesService {
+  constructor(
+    @InjectRepository(Device) private readonly devices: Repository<Device>,
+    private readonly registry: PluginRegistry,
+    private readonly sql: Sql,
+    private readonly vault: Vault,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Registers an install, or registers it again: with a new token, for another person, or with a token that another
+   * install had (a restored phone), which moves. Whatever called the token dead before does not count any more.
+   * @throws {UnprocessableError} before anything is stored, when the gateway does not have such tokens.
+   */
+  async register(owner: Installation, registration: Registration): Promise<Device> {
+    const token = readToken(this.registry, registration);
+    const normal = { ...registration, token };
+    const id = await this.store(owner, normal).catch((error: unknown) => {
+      // A callback brought the same token in at this moment; now its row is there to be found.
+      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return this.store(owner, normal);
+      throw error;
+    });
+    return this.get(owner.appId, id);
+  }
+
+  loadOfUser(appId: string, userId: string): PageLoader<Device> {
+    return (before, take) =>
+      this.devices.find({
+        where: { appId, userId, ...(before && { id: LessThan(before) }) },
+        order: { id: 'DESC' },
+        take,
+      });
+  }
+
+  /** @throws {NotFoundError} */
+  async get(appId: string, id: string): Promise<Device> {
+    const device = await this.devices.findOneBy({ appId, id });
+    if (!device) throw new NotFoundError('The device');
+    return device;
+  }
+
+  /** @throws {NotFoundError} when the person has no such install. */
+  async remove({ appId, userId, installationId }: Installation): Promise<void> {
+    const { affected } = await this.devices.delete({ appId, userId, installationId });
+    if (!affected) throw new NotFoundError('The device');
+  }
+
+  /** @throws {Error} when the key it was sealed with is not in the ring. */
+  openToken({ appId, id, sealedToken }: Pick<Device, 'appId' | 'id' | 'sealedToken'>): string {
+    return this.vault.open(sealedToken, deviceContext(appId, id));
+  }
+
+  /** Keyed hash under which a token of a gateway is found, whatever its spelling. */
+  tokenHash(gateway: string, token: string): Buffer {
+    return this.hashOf(gateway, findGateway(this.registry, gateway)?.normalize(token) ?? token);
+  }
+
+  private store(owner: Installation, registration: Registration): Promise<string> {
+    const { appId, installationId } = owner;
+    const hash = this.hashOf(registration.gateway, registration.token);
+    return this.sql.transaction(async (tx) => {
+      await lock(tx, `${appId}:installation:${installationId}`, `${appId}:token:${hash.toString('hex')}`);
+      const id = await this.settleRow(tx, owner, registration.gateway, hash);
+      await tx.query(UPSERT, this.valuesOf(id, owner, registration, hash), 'register-device');
+      return id;
+    });
+  }
+
+  private hashOf(gateway: string, normalToken: string): Buffer {
+    return this.vault.tokenHash(`${gateway}:${normalToken}`);
+  }
+
+  /** The row that this install is to have. The row of the install wins; another one that has its token goes. */
+  private async settleRow(tx: SqlRunner, owner: Installation, gateway: string, hash: Buffer): Promise<string> {
+    const { appId, installationId } = owner;
+    const [kept, ...others] = await tx.query<{ id: string }>(FIND, [appId, installationId, gateway, hash]);
+    const ids = others.map(({ id }) => id);
+    if (ids.length > 0) await tx.query('DELETE FROM device WHERE app_id = $1 AND id = ANY ($2::uuid[])', [appId, ids]);
+    return kept?.id ?? newId();
+  }
+
+  private valuesOf(id: string, owner: Installation, registration: Registration, hash: Buffer): readonly unknown[] {
+    const { appId, userId, installationId } = owner;
+    const { platform, gateway, identifier, token, appIdentifier, locale, timeZone } = registration;
+    const { environments } = findGateway(this.registry, gateway) ?? { environments: false };
+    const environment = environments ? (registration.environment ?? 'unknown') : 'unknown';
+    const sealed = this.vault.seal(token, deviceContext(appId, id));
+    return [
+      ...[appId, id, userId, installationId, platform, gateway, identifier, sealed, hash],
+      ...[environment, appIdentifier ?? null, locale ?? null, timeZone ?? null, this.clock.now()],
+    ];
+  }
+}
+
+/** Holds off other registrations of the same install and of the same token, in one order for all of them. */
+async function lock(tx: SqlRunner, ...names: readonly string[]): Promise<void> {
+  const numbers = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE());
+  for (const number of numbers.sort((a, b) => (a < b ? -1 : 1))) {
+    await tx.query('SELECT pg_advisory_xact_lock($1)', [number.toString()]);
+  }
+}

@@ -1,0 +1,89 @@
+import { sha256Hex } from '@bellhop/contracts';
+import { Injectable, Logger } from '@nestjs/common';
+import { newId } from '../../platform/ids.js';
+import { Queue } from '../../platform/queue.js';
+import { isUnavailable, Sql, type SqlRunner } from '../../platform/sql.js';
+import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import type { CallbackDraft, StoreResult } from './callback.js';
+import { type Draft, insertDrafts, reusedProofs, withoutRepeats } from './callback-sql.js';
+import { GroupCommit } from './group-commit.js';
+
+const LIMITS = { maxInFlight: 2, maxItems: 256, maxWaiting: 10_000 };
+
+/**
+ * Makes callbacks durable, many per transaction, and nudges the router in the same transaction.
+ * What the database refuses in one callback never fails its neighbours.
+ */
+@Injectable()
+export class CallbackStore {
+  private readonly log = new Logger(CallbackStore.name);
+  private readonly commits = new GroupCommit<CallbackDraft, StoreResult>((drafts) => this.flush(drafts), LIMITS);
+
+  constructor(
+    private readonly sql: Sql,
+    private readonly queue: Queue,
+  ) {}
+
+  /** Resolves once the callback is committed. @throws when the store is down or overloaded. */
+  store(draft: CallbackDraft): Promise<StoreResult> {
+    return this.commits.add(draft);
+  }
+
+  /** Resolves when nothing waits to be committed. */
+  drained(): Promise<void> {
+    return this.commits.drained();
+  }
+
+  private async flush(callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
+    try {
+      return await this.sql.transaction((tx) => this.write(tx, callbacks));
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      return this.isolate(callbacks, error as Error);
+    }
+  }
+
+  /** Halves the group until the callback that the database refuses stands alone, and keeps that one as bytes. */
+  private async isolate(callbacks: readonly CallbackDraft[], cause: Error): Promise<readonly StoreResult[]> {
+    const [only, ...others] = callbacks;
+    if (!only) return [];
+    if (others.length === 0) return this.keepAsBytes(only, cause);
+    const half = callbacks.length >> 1;
+    return [...(await this.flush(callbacks.slice(0, half))), ...(await this.flush(callbacks.slice(half)))];
+  }
+
+  private async keepAsBytes(callback: CallbackDraft, cause: Error): Promise<readonly StoreResult[]> {
+    const reason = 'store.refused';
+    if (callback.events.some((event) => event.reason === reason)) throw cause;
+    this.log.warn({ integrationId: callback.integrationId, callbackId: callback.id, cause: cause.message }, reason);
+    return this.flush([quarantine(callback, reason, cause.message)]);
+  }
+
+  private async write(tx: SqlRunner, callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
+    const reused = await reusedProofs(tx, callbacks, bodyHash);
+    const drafts = callbacks
+      .map((callback) => (reused.has(callback) ? quarantine(callback, callback.proof?.reusedCode ?? 'proof.reused') : callback))
+      .flatMap((callback) => callback.events.map((event, position): Draft => ({ callback, event, position })));
+    const stored = await insertDrafts(tx, await withoutRepeats(tx, drafts));
+    await this.nudgeRouter(tx, stored.filter(({ state }) => state === 'accepted'));
+    const fresh = new Set(stored.map(({ callback_id }) => callback_id));
+    return callbacks.map((callback) => {
+      if (reused.has(callback)) return 'reused';
+      return fresh.has(callback.id) ? 'stored' : 'duplicate';
+    });
+  }
+
+  private async nudgeRouter(tx: SqlRunner, events: readonly { app_id: string; id: string }[]): Promise<void> {
+    if (events.length === 0) return;
+    const data: RouteNudge = { apps: events.map(({ app_id }) => app_id), ids: events.map(({ id }) => id) };
+    await this.queue.enqueue(tx, ROUTE_QUEUE, [{ data }]);
+  }
+}
+
+/** The callback with nothing but its bytes, under a reason. */
+export function quarantine(callback: CallbackDraft, reason: string, detail?: string): CallbackDraft {
+  const key = `${reason}:${sha256Hex(callback.request.body)}`;
+  return { ...callback, events: [{ id: newId(), key, state: 'quarantined', reason, detail }] };
+}
+
+const bodyHash = ({ request }: CallbackDraft): Buffer => Buffer.from(sha256Hex(request.body), 'hex');

@@ -1,0 +1,182 @@
+import type { HttpReply, RawRequest } from '@bellhop/contracts';
+import { Injectable, Logger } from '@nestjs/common';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { Clock } from '../../platform/clock.js';
+import { Metrics } from '../../platform/metrics.js';
+import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
+import { InboundService } from './inbound.service.js';
+
+export const INBOUND_PREFIX = '/v1/inbound/';
+const DEFAULT_BODY_LIMIT = 262_144;
+const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
+
+class Rejection extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(code);
+  }
+}
+
+/**
+ * The address that vendors call: `ANY /v1/inbound/{integrationId}/{urlSecret}/…`.
+ * Works on Node's own request and response, since a callback needs neither body parsers nor guards nor pipes
+ * and their cost would be the larger part of it (docs/adr/0006).
+ */
+@Injectable()
+export class InboundHttp {
+  private readonly log = new Logger(InboundHttp.name);
+
+  constructor(
+    private readonly integrations: IntegrationCache,
+    private readonly inbound: InboundService,
+    private readonly clock: Clock,
+    private readonly metrics: Metrics,
+  ) {}
+
+  async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const requestId = requestIdOf(req);
+    res.setHeader('X-Request-Id', requestId);
+    try {
+      send(res, await this.answer(req));
+    } catch (error) {
+      if (error instanceof Rejection) return this.reject(req, res, error, requestId);
+      this.log.error({ requestId, cause: (error as Error).message }, 'Inbound request failed');
+      this.reject(req, res, new Rejection(503, 'unavailable'), requestId);
+    }
+  }
+
+  private async answer(req: IncomingMessage): Promise<HttpReply> {
+    const started = performance.now();
+    const address = parseAddress(req.url ?? '');
+    const integration = address && (await this.integrations.find(address.integrationId));
+    const adapter = integration?.plugin.inbound;
+    // One answer for an unknown integration, a wrong secret and a plugin without callbacks: nothing can be probed.
+    const known = secretFits(address?.secret ?? '', integration, this.clock.now());
+    if (!address || !integration || !adapter || !known) throw new Rejection(401, 'inbound.unauthorized');
+    const { methods, bodyLimit, id } = adapter.manifest;
+    if (!methods.includes(req.method ?? '')) {
+      throw new Rejection(405, 'method_not_allowed', { Allow: methods.join(', ') });
+    }
+    const body = await readBody(req, bodyLimit ?? DEFAULT_BODY_LIMIT);
+    const reply = await this.inbound.receive(integration, adapter, rawRequest(req, address, body));
+    this.metrics.inboundSeconds.observe({ plugin: id }, (performance.now() - started) / 1000);
+    return reply;
+  }
+
+  private reject(req: IncomingMessage, res: ServerResponse, { status, code, headers }: Rejection, requestId: string): void {
+    this.metrics.inbound.inc({ plugin: '', result: code });
+    if (res.headersSent) return void res.destroy();
+    const title = TITLES[status] ?? 'Error';
+    const body = JSON.stringify({ type: `urn:bellhop:problem:${code}`, title, status, code, instance: requestId });
+    // What is left of the body is not read: the connection ends with the answer.
+    const close: Record<string, string> = req.complete ? {} : { Connection: 'close' };
+    send(res, { status, headers: { 'Content-Type': 'application/problem+json', ...headers, ...close }, body });
+  }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Unauthorized',
+  405: 'Method not allowed',
+  413: 'Body too large',
+  415: 'Unsupported content encoding',
+  503: 'Temporarily unavailable',
+};
+
+interface Address {
+  readonly integrationId: string;
+  readonly secret: string;
+  readonly path: string;
+  readonly search: string;
+}
+
+function parseAddress(url: string): Address | undefined {
+  const mark = url.indexOf('?');
+  const pathname = mark < 0 ? url : url.slice(0, mark);
+  const [id = '', secret = '', ...rest] = pathname.slice(INBOUND_PREFIX.length).split('/');
+  const integrationId = id.startsWith('int_') ? id.slice(4) : id;
+  if (!UUID.test(integrationId)) return undefined;
+  return { integrationId: integrationId.toLowerCase(), secret, path: rest.join('/'), search: mark < 0 ? '' : url.slice(mark + 1) };
+}
+
+const NOBODY = Buffer.alloc(32);
+
+function secretFits(secret: string, integration: OpenedIntegration | undefined, now: Date): boolean {
+  const given = createHash('sha256').update(secret).digest();
+  const { row } = integration ?? {};
+  const current = timingSafeEqual(given, row?.urlSecretHash ?? NOBODY);
+  const previous = timingSafeEqual(given, row?.previousUrlSecretHash ?? NOBODY);
+  const stillValid = (row?.previousUrlSecretExpiresAt?.getTime() ?? 0) > now.getTime();
+  return row !== undefined && (current || (previous && stillValid));
+}
+
+async function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+  const announced = Number(req.headers['content-length'] ?? 0);
+  if (announced > limit) throw new Rejection(413, 'body_too_large');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of inflated(req)) {
+      size += (chunk as Buffer).length;
+      if (size > limit) throw new Rejection(413, 'body_too_large');
+      chunks.push(chunk as Buffer);
+    }
+  } catch (error) {
+    throw error instanceof Rejection ? error : new Rejection(400, 'body_unreadable');
+  }
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
+}
+
+function inflated(req: IncomingMessage): AsyncIterable<unknown> {
+  switch (req.headers['content-encoding']?.trim().toLowerCase() ?? 'identity') {
+    case 'identity':
+    case '':
+      return req;
+    case 'gzip':
+      return req.pipe(createGunzip());
+    case 'deflate':
+      return req.pipe(createInflate());
+    case 'br':
+      return req.pipe(createBrotliDecompress());
+    default:
+      throw new Rejection(415, 'content_encoding_unsupported');
+  }
+}
+
+function rawRequest(req: IncomingMessage, address: Address, body: Buffer): RawRequest {
+  return { method: req.method ?? '', path: address.path, query: queryOf(address.search), headers: headersOf(req), body };
+}
+
+function queryOf(search: string): Record<string, string> {
+  const query = Object.create(null) as Record<string, string>;
+  for (const [name, value] of new URLSearchParams(search)) query[name] ??= value;
+  return query;
+}
+
+/** Credentials of proxies and browsers are nobody's business here. */
+const PRIVATE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+function headersOf(req: IncomingMessage): Record<string, string> {
+  const headers = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(req.headers)) {
+    if (value === undefined || PRIVATE_HEADERS.has(name)) continue;
+    headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return headers;
+}
+
+function requestIdOf(req: IncomingMessage): string {
+  const given = req.headers['x-request-id'];
+  if (typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given)) return given;
+  return randomUUID();
+}
+
+function send(res: ServerResponse, { status, headers, body }: HttpReply): void {
+  res.writeHead(status, { 'Content-Length': Buffer.byteLength(body ?? ''), ...headers });
+  res.end(body);
+}

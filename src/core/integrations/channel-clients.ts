@@ -1,0 +1,41 @@
+import type { ChannelClient } from '@bellhop/contracts';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { OpenedIntegration } from './integration-cache.js';
+
+interface Open {
+  readonly revision: number;
+  readonly client: Promise<ChannelClient>;
+}
+
+/** Opened channel clients, one per integration and revision; closed when the revision changes and on stop. */
+@Injectable()
+export class ChannelClients implements OnApplicationShutdown {
+  private readonly log = new Logger(ChannelClients.name);
+  private readonly clients = new Map<string, Open>();
+
+  /** @throws {Error} when the plugin has no channel or cannot open one. */
+  get({ row, plugin, config }: OpenedIntegration): Promise<ChannelClient> {
+    const known = this.clients.get(row.id);
+    if (known && known.revision >= row.revision) return known.client;
+    if (!plugin.outbound) throw new Error(`Plugin "${plugin.id}" has no channel.`);
+    const client = plugin.outbound.open(config);
+    this.clients.set(row.id, { revision: row.revision, client });
+    client.catch(() => this.clients.delete(row.id));
+    if (known) void this.close(known);
+    return client;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const open = [...this.clients.values()];
+    this.clients.clear();
+    await Promise.all(open.map((entry) => this.close(entry)));
+  }
+
+  private async close(entry: Open): Promise<void> {
+    try {
+      await (await entry.client).close();
+    } catch (error) {
+      this.log.warn(`A channel client did not close: ${(error as Error).name}`);
+    }
+  }
+}

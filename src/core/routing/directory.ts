@@ -1,0 +1,135 @@
+import type { ClientType, Environment, Platform, SessionState } from '@bellhop/contracts';
+import { Injectable } from '@nestjs/common';
+import type { SqlRunner } from '../../platform/sql.js';
+import type { DeviceState } from '../devices/device.entity.js';
+import { Preference } from '../users/preference.entity.js';
+
+export interface DirectoryDevice {
+  readonly id: string;
+  readonly userId: string | null;
+  readonly installationId: string;
+  readonly platform: Platform;
+  readonly gateway: string;
+  readonly environment: Environment;
+  readonly appIdentifier: string | null;
+  readonly locale: string | null;
+  readonly timeZone: string | null;
+  readonly state: DeviceState;
+  readonly tokenHash: Buffer;
+}
+
+export interface Session {
+  readonly source: string;
+  readonly session: string;
+  readonly state: SessionState;
+  readonly client: ClientType;
+  readonly observedAt: Date;
+  readonly expiresAt: Date | null;
+}
+
+/** Everything that routing needs to know of a person. */
+export interface Person {
+  readonly userId: string;
+  readonly devices: readonly DirectoryDevice[];
+  readonly sessions: readonly Session[];
+  readonly preference: Preference | undefined;
+}
+
+export interface IdentityQuery {
+  readonly integrationId: string;
+  readonly kind: string;
+  readonly value: string;
+}
+
+const DEVICE_COLUMNS = `id, user_id AS "userId", installation_id AS "installationId", platform, gateway, environment,
+  app_identifier AS "appIdentifier", locale, time_zone AS "timeZone", state, token_hash AS "tokenHash"`;
+
+/** Looks people and devices up, each kind in one statement for a whole batch of events of one app. */
+@Injectable()
+export class Directory {
+  /** Linked users by `integrationId kind value`. */
+  async linkedUsers(tx: SqlRunner, appId: string, identities: readonly IdentityQuery[]): Promise<Map<string, string>> {
+    if (identities.length === 0) return new Map();
+    const rows = await tx.query<IdentityQuery & { userId: string }>(
+      `SELECT i.integration_id AS "integrationId", i.kind, i.value, i.user_id AS "userId"
+       FROM unnest($2::uuid[], $3::text[], $4::text[]) AS q (integration_id, kind, value)
+       JOIN identity i ON i.app_id = $1 AND i.integration_id = q.integration_id AND i.kind = q.kind AND i.value = q.value`,
+      [
+        appId,
+        identities.map(({ integrationId }) => integrationId),
+        identities.map(({ kind }) => kind),
+        identities.map(({ value }) => value),
+      ],
+      'linked-users',
+    );
+    return new Map(rows.map((row) => [identityKey(row), row.userId]));
+  }
+
+  /** People by user id; somebody of whom nothing is known is there with empty lists. */
+  async people(tx: SqlRunner, appId: string, userIds: readonly string[]): Promise<Map<string, Person>> {
+    if (userIds.length === 0) return new Map();
+    const values = [appId, userIds];
+    const devices = await tx.query<DirectoryDevice>(
+      `SELECT ${DEVICE_COLUMNS} FROM device WHERE app_id = $1 AND user_id = ANY($2) ORDER BY id`,
+      values,
+      'devices-of-users',
+    );
+    const sessions = await tx.query<Session & { userId: string }>(
+      `SELECT user_id AS "userId", source, session, state, client, observed_at AS "observedAt", expires_at AS "expiresAt"
+       FROM presence WHERE app_id = $1 AND user_id = ANY($2)`,
+      values,
+      'sessions-of-users',
+    );
+    const preferences = await tx.query<Record<string, unknown> & { user_id: string }>(
+      'SELECT * FROM preference WHERE app_id = $1 AND user_id = ANY($2)',
+      values,
+      'preferences-of-users',
+    );
+    const devicesBy = Map.groupBy(devices, ({ userId }) => userId);
+    const sessionsBy = Map.groupBy(sessions, ({ userId }) => userId);
+    const preferenceBy = new Map(preferences.map((row) => [row.user_id, preferenceOf(row)]));
+    return new Map(
+      userIds.map((userId) => [
+        userId,
+        {
+          userId,
+          devices: devicesBy.get(userId) ?? [],
+          sessions: sessionsBy.get(userId) ?? [],
+          preference: preferenceBy.get(userId),
+        },
+      ]),
+    );
+  }
+
+  /** Devices by id, and by the hash of their token. */
+  async devices(
+    tx: SqlRunner,
+    appId: string,
+    ids: readonly string[],
+    tokenHashes: readonly Buffer[],
+  ): Promise<DirectoryDevice[]> {
+    if (ids.length === 0 && tokenHashes.length === 0) return [];
+    return tx.query<DirectoryDevice>(
+      `SELECT ${DEVICE_COLUMNS} FROM device WHERE app_id = $1 AND (id = ANY($2::uuid[]) OR token_hash = ANY($3::bytea[]))`,
+      [appId, ids, tokenHashes],
+      'devices-by-address',
+    );
+  }
+}
+
+export const identityKey = ({ integrationId, kind, value }: IdentityQuery): string => `${integrationId} ${kind} ${value}`;
+
+function preferenceOf(row: Record<string, unknown>): Preference {
+  return Object.assign(new Preference(), {
+    pushEnabled: row.push_enabled,
+    dndStart: row.dnd_start,
+    dndEnd: row.dnd_end,
+    dndTimeZone: row.dnd_time_zone,
+    mutedConversations: row.muted_conversations,
+    optedOut: row.opted_out,
+    blockedSenders: row.blocked_senders,
+    friends: row.friends,
+    allowStrangers: row.allow_strangers,
+    quietOnDesktop: row.quiet_on_desktop,
+  });
+}

@@ -1,0 +1,206 @@
+import type { InboundEvent } from '@bellhop/contracts';
+import { Injectable, Logger } from '@nestjs/common';
+import type { App } from '../../access/app.entity.js';
+import { AccessService } from '../../access/access.service.js';
+import { Clock } from '../../platform/clock.js';
+import { newId } from '../../platform/ids.js';
+import { Metrics } from '../../platform/metrics.js';
+import { isUnavailable, Sql, type SqlRunner } from '../../platform/sql.js';
+import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
+import { PresenceService } from '../users/presence.service.js';
+import { contentOf, intentOf, localeOf } from './event-content.js';
+import { type NotificationDraft, Planner } from './planner.js';
+import { Recipients, type ResolvedEvent } from './recipients.js';
+import type { RouteNudge } from './route.nudge.js';
+
+/** How long a push about an event is worth sending. */
+const EVENT_TTL_MS = 24 * 60 * 60_000;
+
+export interface AcceptedEvent {
+  readonly appId: string;
+  readonly id: string;
+  readonly integrationId: string;
+  readonly callbackId: string;
+  readonly event: InboundEvent;
+  readonly receivedAt: Date;
+}
+
+/** How an event ended. */
+interface Settlement {
+  readonly row: AcceptedEvent;
+  readonly state: 'routed' | 'ignored' | 'failed';
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly notificationId?: string;
+}
+
+// Whoever handles a conversation handles everything of it that waits, oldest first: two workers keep the order,
+// because the second waits for the rows of the first and then finds them settled.
+const CLAIM = `
+  WITH named AS (
+    SELECT e.app_id, e.id, e.integration_id, e.conversation
+    FROM unnest($1::uuid[], $2::uuid[]) AS nudge (app_id, id) JOIN inbound_event e USING (app_id, id)
+    WHERE e.state = 'accepted'
+  ), due AS (
+    SELECT app_id, id FROM named
+    UNION
+    SELECT e.app_id, e.id FROM inbound_event e
+    JOIN (SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL) c
+      ON e.integration_id = c.integration_id AND e.conversation = c.conversation
+    WHERE e.state = 'accepted'
+  )
+  SELECT e.app_id AS "appId", e.id, e.integration_id AS "integrationId", e.callback_id AS "callbackId", e.event,
+         e.received_at AS "receivedAt"
+  FROM inbound_event e JOIN due USING (app_id, id)
+  WHERE e.state = 'accepted'
+  ORDER BY e.id
+  FOR UPDATE OF e`;
+
+const SETTLE = `
+  UPDATE inbound_event e
+  SET state = s.state, reason = s.reason, detail = s.detail, notification_id = s.notification_id, settled_at = $1
+  FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[])
+    AS s (app_id, id, state, reason, detail, notification_id)
+  WHERE e.app_id = s.app_id AND e.id = s.id`;
+
+/** Turns accepted events into notifications and changes of state, a batch per transaction. */
+@Injectable()
+export class EventRouter {
+  private readonly log = new Logger(EventRouter.name);
+
+  constructor(
+    private readonly sql: Sql,
+    private readonly clock: Clock,
+    private readonly metrics: Metrics,
+    private readonly access: AccessService,
+    private readonly integrations: IntegrationCache,
+    private readonly recipients: Recipients,
+    private readonly presence: PresenceService,
+    private readonly planner: Planner,
+  ) {}
+
+  /** Routes what is still accepted among the named events, and what waits in the same conversations. */
+  async route(nudge: RouteNudge): Promise<void> {
+    try {
+      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge));
+      for (const { row, state } of settled) this.count(row, state);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      await this.isolate(nudge, error as Error);
+    }
+  }
+
+  private async routeAll(tx: SqlRunner, { apps, ids }: RouteNudge): Promise<Settlement[]> {
+    const rows = await tx.query<AcceptedEvent>(CLAIM, [apps, ids], 'claim-events');
+    const settled: Settlement[] = [];
+    for (const [appId, events] of Map.groupBy(rows, ({ appId }) => appId)) {
+      settled.push(...(await this.routeApp(tx, appId, events)));
+    }
+    await this.settle(tx, settled);
+    return settled;
+  }
+
+  /** An event that breaks its batch is tried alone; alone it ends as failed, with the reason. */
+  private async isolate(nudge: RouteNudge, error: Error): Promise<void> {
+    if (nudge.ids.length > 1) {
+      for (const [i, id] of nudge.ids.entries()) await this.route({ apps: [nudge.apps[i] as string], ids: [id] });
+      return;
+    }
+    this.log.error({ event: nudge.ids[0], cause: error.message }, 'Event cannot be routed');
+    await this.sql.query(
+      `UPDATE inbound_event SET state = 'failed', reason = 'routing.error', detail = $3, settled_at = $4
+       WHERE app_id = $1 AND id = $2 AND state = 'accepted'`,
+      [nudge.apps[0], nudge.ids[0], error.message.slice(0, 200), this.clock.now()],
+    );
+  }
+
+  private async routeApp(tx: SqlRunner, appId: string, rows: readonly AcceptedEvent[]): Promise<Settlement[]> {
+    const [app, channels] = await Promise.all([this.access.getApp(appId), this.integrations.channelsOf(appId)]);
+    const opened = await this.openAll(rows);
+    const resolved = await this.recipients.resolve(tx, appId, rows, opened, channels);
+    await this.applyPresence(tx, appId, resolved);
+    const drafts = new Map<string, NotificationDraft>();
+    const settled = [...Map.groupBy(resolved, ({ row }) => row.callbackId).values()].flatMap((callback) =>
+      this.routeCallback(callback, app, drafts),
+    );
+    await this.planner.plan(tx, { app, channels, now: this.clock.now() }, [...drafts.values()]);
+    return settled;
+  }
+
+  /** One callback makes one notification per group of people: its last event that is to be shown, with a count. */
+  private routeCallback(
+    callback: readonly ResolvedEvent[],
+    app: App,
+    drafts: Map<string, NotificationDraft>,
+  ): Settlement[] {
+    return [...Map.groupBy(callback, ({ audienceKey }) => audienceKey).values()].flatMap((group) => {
+      const shown = group.filter(({ row }) => row.event.push.notify);
+      const last = shown.at(-1);
+      const draft = last && last.candidates.length > 0 ? this.draft(last, shown.length, app) : undefined;
+      if (draft) drafts.set(draft.id, draft);
+      return group.map((resolved) => settlementOf(resolved, last, draft?.id));
+    });
+  }
+
+  private draft(resolved: ResolvedEvent, count: number, app: App): NotificationDraft {
+    const { row, integration, candidates, decisions } = resolved;
+    const locale = localeOf(row.event, integration.row.settings, app);
+    const content = contentOf(row, integration, app, count, locale);
+    return {
+      id: newId(),
+      source: 'event',
+      eventId: row.id,
+      integrationId: row.integrationId,
+      intent: intentOf(row.event, row.integrationId, content),
+      content,
+      audience: { identities: row.event.recipient.identities.map(({ kind, value }) => `${kind}:${value}`) },
+      decisions,
+      priority: 'high',
+      expiresAt: new Date(row.receivedAt.getTime() + EVENT_TTL_MS),
+      candidates,
+      locale,
+    };
+  }
+
+  private async openAll(rows: readonly AcceptedEvent[]): Promise<Map<string, OpenedIntegration>> {
+    const ids = [...new Set(rows.map(({ integrationId }) => integrationId))];
+    const opened = await Promise.all(ids.map((id) => this.integrations.find(id)));
+    return new Map(opened.filter((entry) => entry !== undefined).map((entry) => [entry.row.id, entry]));
+  }
+
+  private async applyPresence(tx: SqlRunner, appId: string, resolved: readonly ResolvedEvent[]): Promise<void> {
+    const rows = resolved.flatMap(({ row, userIds }) => {
+      const { presence, occurredAt } = row.event;
+      if (!presence) return [];
+      const observedAt = occurredAt ? new Date(occurredAt) : row.receivedAt;
+      return userIds.map((userId) => ({ ...presence, appId, userId, source: row.integrationId, observedAt, expiresAt: null }));
+    });
+    await this.presence.apply(tx, rows);
+  }
+
+  private async settle(tx: SqlRunner, settled: readonly Settlement[]): Promise<void> {
+    if (settled.length === 0) return;
+    const values = [
+      this.clock.now(),
+      settled.map(({ row }) => row.appId),
+      settled.map(({ row }) => row.id),
+      settled.map(({ state }) => state),
+      settled.map(({ reason }) => reason ?? null),
+      settled.map(({ detail }) => detail ?? null),
+      settled.map(({ notificationId }) => notificationId ?? null),
+    ];
+    await tx.query(SETTLE, values, 'settle-events');
+  }
+
+  private count(row: AcceptedEvent, state: string): void {
+    this.metrics.events.inc({ plugin: row.event.kind.split('.')[0] ?? '', kind: row.event.kind, state });
+  }
+}
+
+function settlementOf(resolved: ResolvedEvent, last: ResolvedEvent | undefined, notificationId?: string): Settlement {
+  const { row, userIds, candidates } = resolved;
+  const nobody = userIds.length === 0 && candidates.length === 0;
+  if (nobody) return { row, state: 'ignored', reason: 'unroutable', detail: resolved.decisions.at(-1) };
+  if (!row.event.push.notify) return { row, state: 'routed', reason: 'silent' };
+  return { row, state: 'routed', notificationId, ...(resolved !== last && { reason: 'batched' }) };
+}

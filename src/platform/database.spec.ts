@@ -1,0 +1,58 @@
+import { DataSource } from 'typeorm';
+import { freshDatabase, type FreshDatabase } from '../../test/support/postgres.js';
+import { dataSourceOptions, executedMigrations, migrate, pendingMigrations, revert } from './database.js';
+
+describe('migrations', () => {
+  let database: FreshDatabase;
+  const opened: DataSource[] = [];
+
+  async function open(schema?: string): Promise<DataSource> {
+    const url = new URL(database.url);
+    if (schema) url.searchParams.set('options', `-c search_path=${schema}`);
+    const options = dataSourceOptions({ url: url.href, poolSize: 2, entities: [] });
+    const dataSource = await new DataSource(options).initialize();
+    opened.push(dataSource);
+    return dataSource;
+  }
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+
+  afterAll(async () => {
+    for (const dataSource of opened) await dataSource.destroy();
+    await database.drop();
+  });
+
+  it('are all there in a fresh test database', async () => {
+    const dataSource = await open();
+    expect(await pendingMigrations(dataSource)).toEqual([]);
+    expect((await executedMigrations(dataSource)).length).toBeGreaterThan(0);
+    expect(await migrate(dataSource)).toEqual([]);
+  });
+
+  it('run once when three processes start at the same time, and can be taken back', async () => {
+    const admin = await open();
+    await admin.query('CREATE SCHEMA together');
+    const three = await Promise.all(['together', 'together', 'together'].map(open));
+    const [first] = three as [DataSource, DataSource, DataSource];
+    const expected = await pendingMigrations(first);
+    expect(expected.length).toBeGreaterThan(0);
+
+    const ran = await Promise.all(three.map(migrate));
+
+    expect(ran.flat().sort()).toEqual([...expected].sort());
+    expect(await pendingMigrations(first)).toEqual([]);
+    expect(await revert(first)).toBe(expected.at(-1));
+    expect(await pendingMigrations(first)).toEqual(expected.slice(-1));
+  });
+
+  it('are counted without changing anything', async () => {
+    const admin = await open();
+    await admin.query('CREATE SCHEMA untouched');
+    const dataSource = await open('untouched');
+    expect(await executedMigrations(dataSource)).toEqual([]);
+    const tables = await dataSource.query("SELECT 1 FROM pg_tables WHERE schemaname = 'untouched'");
+    expect(tables).toEqual([]);
+  });
+});

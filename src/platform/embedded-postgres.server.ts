@@ -1,0 +1,185 @@
+/** The PostgreSQL processes of a site: made, started, found again, stopped. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { buildOnce, isAlive, makePrivateFolder, readIfThere } from './embedded-postgres.files.js';
+import type { Site } from './embedded-postgres.site.js';
+
+export const SUPERUSER = 'postgres';
+export const DATABASE = 'bellhop';
+
+const STOP_SECONDS = '60';
+const READY_PAUSE_MS = 25;
+const RUNNING = Symbol('running');
+const CONNECT_TIMEOUT_MS = 3000;
+const SAID_LINES = 12;
+const DUPLICATE_DATABASE = new Set(['42P04', '23505']);
+
+/** Makes the cluster if there is none. @throws {Error} with the last lines of initdb. */
+export async function createCluster(site: Site, durable: boolean): Promise<void> {
+  await buildOnce(site.cluster, async (aside) => {
+    await makePrivateFolder(aside, site.runAs);
+    const flags = ['-D', aside, '-U', SUPERUSER, '-A', 'trust', '-E', 'UTF8', '--locale=C'];
+    const { code, said } = await run(site, site.programs.initdb, durable ? flags : [...flags, '--no-sync']);
+    if (code !== 0) throw new Error(`initdb failed (${code}) in ${site.dataDir}:\n${lastLines(said)}`);
+  });
+}
+
+/**
+ * Starts the server and waits until it accepts connections (crash recovery included).
+ * It is our own child, so that the system forgets it at once when it is killed; it outlives us when we are.
+ * @returns its port, or what it said when it did not start.
+ */
+export async function launch(site: Site, port: number, durable: boolean): Promise<{ port: number } | { said: string }> {
+  const log = await open(site.logFile, 'a');
+  try {
+    const { size } = await log.stat();
+    const server = spawn(site.programs.postgres, ['-D', site.cluster, ...serverFlags(port, durable)], {
+      ...surroundings(site),
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    server.unref();
+    const ended = ending(site, server);
+    // PostgreSQL announces readiness to nobody; its end is an event.
+    for (let alive = true; alive; alive = (await Promise.race([ended, sleep(READY_PAUSE_MS, RUNNING)])) === RUNNING) {
+      if (await findRunning(site)) return { port };
+    }
+    return { said: lastLines(await textFrom(site.logFile, size)) };
+  } finally {
+    await log.close();
+  }
+}
+
+/** Fast shutdown (SIGINT): sessions are ended, everything committed is on disk when this resolves. */
+export async function shutDown(site: Site): Promise<void> {
+  const flags = ['stop', '-D', site.cluster, '-m', 'fast', '-w', '-t', STOP_SECONDS];
+  const { code, said } = await run(site, site.programs.pg_ctl, flags);
+  if (code !== 0 && (await recordedPort(site.cluster))) {
+    throw new Error(`The embedded PostgreSQL in ${site.dataDir} did not stop:\n${lastLines(said)}`);
+  }
+}
+
+/**
+ * Finds the server that runs on this cluster, whoever started it, and makes sure our database is there.
+ * @returns its port, or undefined when none answers (none runs, it is still starting, or already stopping).
+ */
+export async function findRunning({ cluster }: Site): Promise<number | undefined> {
+  const port = await recordedPort(cluster);
+  if (!port) return undefined;
+  const client = new Client({
+    connectionString: urlOf(port, 'postgres'),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'bellhop-launcher',
+  });
+  // A server that stops hangs up at any moment; the query in flight says so, and this event must not end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    if (!(await servesCluster(client, cluster))) return undefined;
+    await createDatabase(client);
+    return port;
+  } catch (error) {
+    if (isPassing(error)) return undefined;
+    throw error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+export function urlOf(port: number, database = DATABASE): string {
+  return `postgres://${SUPERUSER}@127.0.0.1:${port}/${database}`;
+}
+
+/** Lines of postmaster.pid: 1 process id, 2 data folder, 3 start time, 4 port. Stale when that process is gone. */
+async function recordedPort(cluster: string): Promise<number | undefined> {
+  const [pid, , , port] = (await readIfThere(path.join(cluster, 'postmaster.pid')))?.split('\n') ?? [];
+  return isAlive(Number(pid)) ? Number(port) || undefined : undefined;
+}
+
+/** The recorded port may by now belong to another PostgreSQL. */
+async function servesCluster(client: Client, cluster: string): Promise<boolean> {
+  const { rows } = await client.query<{ folder: string }>("SELECT current_setting('data_directory') AS folder");
+  return path.resolve(rows[0]?.folder ?? '') === cluster;
+}
+
+async function createDatabase(client: Client): Promise<void> {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+  if (rowCount) return;
+  try {
+    await client.query(`CREATE DATABASE ${DATABASE}`);
+  } catch (error) {
+    // Somebody who started at the same time was faster.
+    if (!DUPLICATE_DATABASE.has((error as { code?: string }).code ?? '')) throw error;
+  }
+}
+
+/** Connection refused, hung up or timed out, and class 57 of PostgreSQL: starting, shutting down. */
+function isPassing(error: unknown): boolean {
+  const { code = '', message } = error as { code?: string; message: string };
+  return /^(ECONN|EPIPE|ETIMEDOUT|57P)/.test(code) || /terminated|timeout|another authentication/i.test(message);
+}
+
+function serverFlags(port: number, durable: boolean): string[] {
+  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+  const careless = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
+  const chosen = durable ? settings : [...settings, ...careless];
+  return ['-p', String(port), ...chosen.flatMap((setting) => ['-c', setting])];
+}
+
+/** Runs a program of PostgreSQL to its end. */
+async function run(
+  site: Site,
+  program: string,
+  args: readonly string[],
+): Promise<{ code: number | null; said: string }> {
+  const child = spawn(program, args, { ...surroundings(site), stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+  return { code: await ending(site, child), said };
+}
+
+/** The site's user, and nothing of our environment that could steer PostgreSQL (PGDATA, PGOPTIONS …). */
+function surroundings({ runAs, dataDir }: Site) {
+  const { PATH, SystemRoot, TZ } = process.env;
+  return {
+    ...runAs,
+    cwd: dataDir,
+    env: { PATH, SystemRoot, TZ, LC_ALL: 'C' },
+    // Away from the terminal: Ctrl-C reaches us alone, and we stop the server when our work is done.
+    detached: true,
+    windowsHide: true,
+  };
+}
+
+/** The exit code, once its output is complete. */
+async function ending(site: Site, child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => reject(new Error(cannotRun(child.spawnfile, site, cause), { cause })));
+    child.once('close', resolve);
+  });
+}
+
+function cannotRun(program: string, { runAs }: Site, { message }: Error): string {
+  const who = runAs ? ` as uid ${runAs.uid}` : '';
+  return `${program} cannot be run${who} (${message}). Run Bellhop as an ordinary user, or set DATABASE_URL.`;
+}
+
+async function textFrom(file: string, start: number): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const { buffer, bytesRead } = await handle.read({
+      buffer: Buffer.alloc(Math.max(0, size - start)),
+      position: start,
+    });
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-SAID_LINES).join('\n');
+}

@@ -1,0 +1,84 @@
+import { AppError, type FieldIssue } from '@bellhop/contracts';
+import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import type { Response } from 'express';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import { IdempotencyStore, type IdempotentCall, type StoredReply } from './idempotency.store.js';
+import { refusalOf } from './problem.js';
+import type { AppRequest } from './request.js';
+
+const UNSAFE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Gives an unsafe call with an `Idempotency-Key` one effect, however often it is sent within 24 hours.
+ * A repetition gets the reply of the first call and `Idempotent-Replayed: true`. Outages (5xx), 409 and 429 release
+ * the key, since the same call may succeed later; every other reply is kept.
+ */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  private readonly logger = new Logger(IdempotencyInterceptor.name);
+
+  constructor(private readonly store: IdempotencyStore) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const http = context.switchToHttp();
+    const call = callOf(http.getRequest<AppRequest>());
+    return call ? from(this.once(call, next, http.getResponse<Response>())) : next.handle();
+  }
+
+  private async once(call: IdempotentCall, next: CallHandler, response: Response): Promise<unknown> {
+    const earlier = await this.store.claim(call);
+    if (earlier) return replay(earlier, response);
+    const body = await this.run(call, next);
+    await this.settle(this.store.keep(call, { status: response.statusCode, body: body ?? null }));
+    return body;
+  }
+
+  private async run(call: IdempotentCall, next: CallHandler): Promise<unknown> {
+    try {
+      return await lastValueFrom(next.handle() as Observable<unknown>, { defaultValue: undefined });
+    } catch (error) {
+      const { status, code, detail, errors } = refusalOf(error);
+      const final = status < 500 && status !== 409 && status !== 429;
+      const refusal = { status, body: { code, detail, errors } };
+      await this.settle(final ? this.store.keep(call, refusal) : this.store.release(call));
+      throw error;
+    }
+  }
+
+  /** What the call did stands, so its caller hears of it even when the key cannot be written. */
+  private async settle(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => this.logger.warn({ err: error }, 'An idempotency key was not settled'));
+  }
+}
+
+/** @throws {AppError} `idempotency.key_malformed` */
+function callOf(request: AppRequest): IdempotentCall | undefined {
+  const key = request.headers['idempotency-key'];
+  const { appId } = request;
+  if (key === undefined || !appId || !UNSAFE.has(request.method)) return undefined;
+  if (typeof key !== 'string' || !KEY.test(key)) {
+    throw new AppError('idempotency.key_malformed', 400, 'Idempotency-Key must be 1 to 255 visible ASCII characters.');
+  }
+  return { appId, key, requestHash: hashOf(request) };
+}
+
+function hashOf({ method, originalUrl, body }: AppRequest): Buffer {
+  const request = JSON.stringify([method, originalUrl, (body as unknown) ?? null]);
+  return createHash('sha256').update(request).digest();
+}
+
+interface StoredRefusal {
+  readonly code: string;
+  readonly detail?: string;
+  readonly errors?: readonly FieldIssue[];
+}
+
+function replay({ status, body }: StoredReply, response: Response): unknown {
+  response.setHeader('Idempotent-Replayed', 'true');
+  response.status(status);
+  if (status < 400) return body ?? undefined;
+  const { code, detail, errors } = body as StoredRefusal;
+  throw new AppError(code, status, detail ?? '', errors);
+}

@@ -1,0 +1,70 @@
+import { Injectable, type NestMiddleware } from '@nestjs/common';
+import type { NextFunction, Request, Response } from 'express';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { routeOf } from './request.js';
+
+const PREFIX = 'bellhop_';
+/** Seconds. From the commit of one row to a gateway that is about to time out. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Jobs that wait, per queue. */
+export type QueueDepths = Readonly<Record<string, number>>;
+
+/** Every number this process reports, in a registry of its own. Labels are ids and codes of ours, never user data. */
+@Injectable()
+export class Metrics {
+  readonly registry = new Registry();
+
+  readonly inbound = this.counter('inbound_total', 'Callbacks by what became of them.', ['plugin', 'result']);
+  readonly inboundSeconds = this.histogram('inbound_seconds', 'From the bytes to the acknowledgement.', ['plugin']);
+  readonly events = this.counter('events_total', 'Events by the state they ended in.', ['plugin', 'kind', 'state']);
+  readonly deliveries = this.counter('deliveries_total', 'Attempts by outcome.', ['channel', 'outcome']);
+  readonly deliverySeconds = this.histogram('delivery_seconds', 'One call to a gateway.', ['channel']);
+  readonly httpSeconds = this.histogram('http_seconds', 'Requests by route.', ['method', 'route', 'status']);
+  readonly queueDepth: Gauge<'queue'>;
+
+  private readDepths: () => Promise<QueueDepths> = async () => ({});
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: PREFIX });
+    this.queueDepth = new Gauge({
+      name: `${PREFIX}queue_depth`,
+      help: 'Jobs that wait.',
+      labelNames: ['queue'],
+      registers: [this.registry],
+      collect: () => this.collectDepths(),
+    });
+  }
+
+  /** Names the source of the queue depths; it is asked at every scrape. */
+  reportQueueDepth(read: () => Promise<QueueDepths>): void {
+    this.readDepths = read;
+  }
+
+  /** A source that fails leaves a gap in the curve instead of taking the other metrics with it. */
+  private async collectDepths(): Promise<void> {
+    this.queueDepth.reset();
+    const depths = await this.readDepths().catch((): QueueDepths => ({}));
+    for (const [queue, jobs] of Object.entries(depths)) this.queueDepth.set({ queue }, jobs);
+  }
+
+  private counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+    return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
+  }
+
+  private histogram<L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> {
+    return new Histogram({ name: PREFIX + name, help, labelNames, buckets: BUCKETS, registers: [this.registry] });
+  }
+}
+
+/** Times every request under the template of its route. */
+@Injectable()
+export class HttpMetrics implements NestMiddleware {
+  constructor(private readonly metrics: Metrics) {}
+
+  use(request: Request, response: Response, next: NextFunction): void {
+    const end = this.metrics.httpSeconds.startTimer({ method: request.method });
+    response.once('finish', () => end({ route: routeOf(request) ?? 'none', status: response.statusCode }));
+    next();
+  }
+}

@@ -1,0 +1,65 @@
+import { type DynamicModule, Global, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { LoggerModule } from 'nestjs-pino';
+import { DataSource } from 'typeorm';
+import { Clock } from './clock.js';
+import { pendingMigrations } from './database.js';
+import { Environment } from './env.js';
+import { HealthController, Lifecycle, PENDING_MIGRATIONS, type PendingMigrations } from './health.controller.js';
+import { IdempotencyKey } from './idempotency-key.entity.js';
+import { IdempotencyInterceptor } from './idempotency.js';
+import { IdempotencyStore } from './idempotency.store.js';
+import { loggingOptions } from './logging.js';
+import { MetricsController } from './metrics.controller.js';
+import { HttpMetrics, Metrics } from './metrics.js';
+import { ProblemFilter } from './problem.filter.js';
+import { Sql } from './sql.js';
+import { RequestValidationPipe } from './validation.js';
+import { Vault } from './vault.js';
+
+export interface PlatformOptions {
+  readonly environment: Environment;
+}
+
+const SHARED = [Clock, Sql, Vault, Metrics, Environment, IdempotencyStore, Lifecycle];
+
+/** What any service needs; it knows nothing of push. Needs the data source of TypeORM (`TypeOrmModule.forRoot`). */
+@Global()
+@Module({})
+export class PlatformModule implements NestModule {
+  static forRoot({ environment }: PlatformOptions): DynamicModule {
+    return {
+      module: PlatformModule,
+      imports: [
+        LoggerModule.forRoot(loggingOptions(environment.logLevel)),
+        TerminusModule.forRoot({ logger: false }),
+        TypeOrmModule.forFeature([IdempotencyKey]),
+      ],
+      controllers: [HealthController, MetricsController],
+      providers: [
+        { provide: Environment, useValue: environment },
+        { provide: Vault, useFactory: () => new Vault(environment.keys) },
+        { provide: PENDING_MIGRATIONS, useFactory: pendingIn, inject: [DataSource] },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_PIPE, useClass: RequestValidationPipe },
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+        Clock,
+        Sql,
+        Metrics,
+        IdempotencyStore,
+        Lifecycle,
+      ],
+      exports: [...SHARED, LoggerModule],
+    };
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(HttpMetrics).forRoutes('{*splat}');
+  }
+}
+
+function pendingIn(dataSource: DataSource): PendingMigrations {
+  return () => pendingMigrations(dataSource);
+}

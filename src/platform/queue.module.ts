@@ -1,0 +1,15 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { Queue } from './queue.js';
+
+/** The queue engine on the database that holds the rows. */
+@Global()
+@Module({})
+export class QueueModule {
+  static forRoot(databaseUrl: string): DynamicModule {
+    return {
+      module: QueueModule,
+      providers: [{ provide: Queue, useFactory: () => new Queue(databaseUrl) }],
+      exports: [Queue],
+    };
+  }
+}

@@ -1,0 +1,108 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { type Job, PgBoss } from 'pg-boss';
+import type { SqlRunner } from './sql.js';
+
+/** A batch of work. Losing or repeating one changes nothing that matters: the rows it names hold the truth. */
+export interface Nudge<T extends object> {
+  readonly data: T;
+  readonly startAfter?: Date;
+  /** Higher first. */
+  readonly priority?: number;
+  /** Nudges of one lane share a limit of concurrency, so that one slow lane leaves room for the others. */
+  readonly lane?: string;
+}
+
+export interface WorkerOptions {
+  readonly concurrency: number;
+  /** Of one lane, in this process. */
+  readonly laneConcurrency?: number;
+}
+
+/** Seconds that a busy worker may go without a sign of life before its nudge is given to another; the engine's minimum. */
+const HEARTBEAT_SECONDS = 10;
+
+/** The queue engine, narrowed to what Bellhop needs of it: nudges that are written in the caller's transaction. */
+@Injectable()
+export class Queue implements OnApplicationShutdown {
+  private readonly log = new Logger(Queue.name);
+  private readonly boss: PgBoss;
+  private started = false;
+
+  constructor(connectionString: string) {
+    this.boss = new PgBoss({
+      connectionString,
+      application_name: 'bellhop-queue',
+      max: 6,
+      useListenNotify: true,
+      persistWarnings: false,
+      schedule: false,
+    });
+    this.boss.on('error', (error) => this.log.warn(`Queue engine: ${error.message}`));
+  }
+
+  async start(queues: readonly string[]): Promise<void> {
+    await this.boss.start();
+    this.started = true;
+    for (const name of queues) {
+      await this.boss.createQueue(name, {
+        notify: true,
+        partition: true,
+        retryLimit: 3,
+        retryDelay: 1,
+        retryBackoff: true,
+        retryDelayMax: 60,
+        heartbeatSeconds: HEARTBEAT_SECONDS,
+        expireInSeconds: 300,
+        deleteAfterSeconds: 60,
+      });
+    }
+  }
+
+  /** Writes nudges in the transaction of `tx`: they exist exactly when its rows do. */
+  async enqueue<T extends object>(tx: SqlRunner, queue: string, nudges: readonly Nudge<T>[]): Promise<void> {
+    if (nudges.length === 0) return;
+    const jobs = nudges.map(({ data, startAfter, priority, lane }) => ({
+      data,
+      ...(startAfter && { startAfter }),
+      ...(priority && { priority }),
+      ...(lane && { group: { id: lane } }),
+    }));
+    await this.boss.insert(queue, jobs, {
+      db: { executeSql: async (text, values) => ({ rows: await tx.query(text, values) }) },
+    });
+  }
+
+  /** A rejection of `handler` brings the nudge back with growing delay. */
+  async work<T extends object>(queue: string, options: WorkerOptions, handler: (data: T) => Promise<void>): Promise<void> {
+    await this.boss.work<T>(
+      queue,
+      {
+        localConcurrency: options.concurrency,
+        ...(options.laneConcurrency && { localGroupConcurrency: options.laneConcurrency }),
+        // Woken by NOTIFY; the poll serves retries and delayed nudges.
+        pollingIntervalSeconds: 0.5,
+        notifyPollingIntervalSeconds: 0.5,
+      },
+      async (jobs: Job<T>[]) => {
+        for (const job of jobs) await handler(job.data);
+      },
+    );
+  }
+
+  /** Nudges that wait or run, per queue. */
+  async depths(): Promise<Record<string, number>> {
+    const queues = await this.boss.getQueues();
+    return Object.fromEntries(queues.map(({ name, queuedCount, activeCount }) => [name, queuedCount + activeCount]));
+  }
+
+  /** Stops taking nudges and waits for those under way. */
+  async stop(graceMs: number): Promise<void> {
+    if (!this.started) return;
+    this.started = false;
+    await this.boss.stop({ graceful: true, timeout: graceMs, close: true });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.stop(1_000);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Request } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { newId } from './ids.js';
+
+/** A request after the guard: it knows the app whose key was presented. */
+export interface AppRequest extends Request {
+  /** Absent for public routes and for keys of the platform. */
+  appId?: string;
+}
+
+const REQUEST_ID = 'x-request-id';
+const SAFE_ID = /^[\w.-]{1,128}$/;
+
+/**
+ * The id under which a request is logged and answered: `X-Request-Id` of the caller when it is 1 to 128 letters, digits
+ * or `_.-`, else a new one. Whoever asks first decides, and the reply carries it: a body that cannot be parsed is
+ * refused before any middleware of ours runs.
+ */
+export function requestIdOf(request: IncomingMessage, response: ServerResponse): string {
+  const known: unknown = (request as { id?: unknown }).id;
+  if (typeof known === 'string') return known;
+  const given = request.headers[REQUEST_ID];
+  const id = typeof given === 'string' && SAFE_ID.test(given) ? given : newId();
+  (request as { id: unknown }).id = id;
+  if (!response.headersSent) response.setHeader('X-Request-Id', id);
+  return id;
+}
+
+interface MatchedRoute {
+  readonly path?: unknown;
+}
+
+/** Template of the route that answers (`/v1/devices/:deviceId`); undefined when there is none. */
+export function routeOf(request: Request): string | undefined {
+  const path = (request.route as MatchedRoute | undefined)?.path;
+  // Nest mounts middleware as a route for every path.
+  return typeof path === 'string' && !/^\/?\{?\/?\*/.test(path) ? path : undefined;
+}
+
+interface Layer {
+  match(path: string): boolean;
+  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
+}
+
+/** Methods that the path of a request has, other than its own; empty when the path is unknown. */
+export function otherMethodsOf(request: Request): string[] {
+  const { stack } = request.app.router as unknown as { stack: readonly Layer[] };
+  const routes = stack.filter((layer) => layer.route && !layer.route.methods['_all'] && layer.match(request.path));
+  const methods = routes.flatMap((layer) => Object.keys(layer.route?.methods ?? {}));
+  return [...new Set(methods.map((method) => method.toUpperCase()))].sort();
+}

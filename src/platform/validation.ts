@@ -1,0 +1,51 @@
+import { AppError, type FieldIssue, isRecord, issuesOf } from '@bellhop/contracts';
+import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
+import type { ValidationError } from 'class-validator';
+
+/** What class-validator found, before it is known which part of the request was looked at. */
+class Faults extends Error {
+  constructor(readonly found: readonly ValidationError[]) {
+    super('The request is not valid.');
+  }
+}
+
+/** 400 `request.invalid`: every field at once, each with its place. */
+export function invalidRequest(issues: readonly FieldIssue[]): AppError {
+  return new AppError('request.invalid', 400, 'The request is not valid; `errors` names the fields.', issues);
+}
+
+/**
+ * Turns bodies, queries and paths into DTOs. Unknown fields are refused, nothing is converted unless the DTO says so.
+ * @throws {AppError} `request.invalid` with JSON Pointers, `?name` or `{name}`.
+ */
+@Injectable()
+export class RequestValidationPipe extends ValidationPipe {
+  constructor() {
+    super({
+      transform: true,
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      exceptionFactory: (found) => new Faults(found),
+    });
+  }
+
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body' && value !== undefined && !isRecord(value)) throw invalidRequest([NO_OBJECT]);
+    try {
+      return await super.transform(value, metadata);
+    } catch (error) {
+      if (error instanceof Faults) throw invalidRequest(issuesOf(error.found).map((issue) => placed(issue, metadata)));
+      // class-transformer recurses: the stack gives out long before a body of legal size does.
+      if (error instanceof RangeError) throw invalidRequest([TOO_DEEP]);
+      throw error;
+    }
+  }
+}
+
+const NO_OBJECT: FieldIssue = { field: '', message: 'must be a JSON object' };
+const TOO_DEEP: FieldIssue = { field: '', message: 'is nested too deeply' };
+
+function placed({ field, message }: FieldIssue, { type }: ArgumentMetadata): FieldIssue {
+  if (type === 'query') return { field: `?${field.slice(1)}`, message };
+  return type === 'param' ? { field: `{${field.slice(1)}}`, message } : { field, message };
+}
