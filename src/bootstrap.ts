@@ -32,7 +32,8 @@ export async function createBellhop(options: AppOptions): Promise<INestApplicati
     app.use(helmet());
     setUpDocs(app);
     const inbound = app.get(InboundHttp);
-    if (options.environment.role !== 'worker') adapter.handleInbound((request, response) => inbound.handle(request, response));
+    if (options.environment.role !== 'worker')
+      adapter.handleInbound((request, response) => inbound.handle(request, response));
     await app.init();
     await app.get(WorkLoops).start();
     return app;

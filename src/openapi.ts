@@ -60,7 +60,7 @@ function inboundPath(): OpenAPIObject['paths'][string] {
     parameters: [
       parameter('integrationId', 'Id of the integration.'),
       parameter('urlSecret', 'The secret of its address.'),
-      parameter('rest', "What the vendor appends to the address; may be empty, then without the slash before it."),
+      parameter('rest', 'What the vendor appends to the address; may be empty, then without the slash before it.'),
     ],
     responses: {
       200: { description: "Durable, or known already. The body is the vendor's own." },

@@ -144,5 +144,5 @@ export function apiKeyView(row: ApiKey): ApiKeyView {
 }
 
 export function createdApiKey({ key, row }: IssuedKey): CreatedApiKey {
-  return { ...apiKeyView(row), key };
+  return Object.assign(apiKeyView(row), { key });
 }

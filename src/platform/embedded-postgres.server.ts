@@ -7,11 +7,14 @@ import { Client } from 'pg';
 import { buildOnce, isAlive, makePrivateFolder, readIfThere } from './embedded-postgres.files.js';
 import type { Site } from './embedded-postgres.site.js';
 
-export const SUPERUSER = 'postgres';
-export const DATABASE = 'bellhop';
+const SUPERUSER = 'postgres';
+const DATABASE = 'bellhop';
+const MAINTENANCE_DATABASE = 'postgres';
 
 const STOP_SECONDS = '60';
 const READY_PAUSE_MS = 25;
+/** Recovery after a crash takes its time. */
+const READY_LIMIT_MS = 180_000;
 const RUNNING = Symbol('running');
 const CONNECT_TIMEOUT_MS = 3000;
 const SAID_LINES = 12;
@@ -27,12 +30,14 @@ export async function createCluster(site: Site, durable: boolean): Promise<void>
   });
 }
 
+export type Launch = { readonly port: number; readonly adopted: boolean } | { readonly failure: string };
+
 /**
- * Starts the server and waits until it accepts connections (crash recovery included).
- * It is our own child, so that the system forgets it at once when it is killed; it outlives us when we are.
- * @returns its port, or what it said when it did not start.
+ * Starts the server and waits until one accepts connections (crash recovery included): ours, or that of a faster starter.
+ * Ours is our own child, so that the system forgets it at once when it is killed; it outlives us when we are.
+ * @returns where it is, or what it said when it ended instead.
  */
-export async function launch(site: Site, port: number, durable: boolean): Promise<{ port: number } | { said: string }> {
+export async function launch(site: Site, port: number, durable: boolean): Promise<Launch> {
   const log = await open(site.logFile, 'a');
   try {
     const { size } = await log.stat();
@@ -41,15 +46,23 @@ export async function launch(site: Site, port: number, durable: boolean): Promis
       stdio: ['ignore', log.fd, log.fd],
     });
     server.unref();
-    const ended = ending(site, server);
-    // PostgreSQL announces readiness to nobody; its end is an event.
-    for (let alive = true; alive; alive = (await Promise.race([ended, sleep(READY_PAUSE_MS, RUNNING)])) === RUNNING) {
-      if (await findRunning(site)) return { port };
-    }
-    return { said: lastLines(await textFrom(site.logFile, size)) };
+    const running = await readiness(site, ending(site, server));
+    if (running) return { port: running, adopted: running !== port };
+    return { failure: lastLines(await textFrom(site.logFile, size)) };
   } finally {
     await log.close();
   }
+}
+
+/** PostgreSQL announces its readiness to nobody, so it is asked; its end is an event. */
+async function readiness(site: Site, ended: Promise<unknown>): Promise<number | undefined> {
+  const deadline = Date.now() + READY_LIMIT_MS;
+  do {
+    if ((await Promise.race([ended, sleep(READY_PAUSE_MS, RUNNING)])) !== RUNNING) return undefined;
+    const port = await findRunning(site);
+    if (port) return port;
+  } while (Date.now() < deadline);
+  throw new Error(`The embedded PostgreSQL is not ready after ${READY_LIMIT_MS / 1000} s; see ${site.logFile}.`);
 }
 
 /** Fast shutdown (SIGINT): sessions are ended, everything committed is on disk when this resolves. */
@@ -69,20 +82,16 @@ export async function findRunning({ cluster }: Site): Promise<number | undefined
   const port = await recordedPort(cluster);
   if (!port) return undefined;
   const client = new Client({
-    connectionString: urlOf(port, 'postgres'),
+    connectionString: urlOf(port, MAINTENANCE_DATABASE),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'bellhop-launcher',
   });
   // A server that stops hangs up at any moment; the query in flight says so, and this event must not end the process.
   client.on('error', () => undefined);
   try {
-    await client.connect();
     if (!(await servesCluster(client, cluster))) return undefined;
     await createDatabase(client);
     return port;
-  } catch (error) {
-    if (isPassing(error)) return undefined;
-    throw error;
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -98,10 +107,15 @@ async function recordedPort(cluster: string): Promise<number | undefined> {
   return isAlive(Number(pid)) ? Number(port) || undefined : undefined;
 }
 
-/** The recorded port may by now belong to another PostgreSQL. */
+/** False also for whatever else listens on the recorded port by now, and for a server that lets nobody in (yet, any more). */
 async function servesCluster(client: Client, cluster: string): Promise<boolean> {
-  const { rows } = await client.query<{ folder: string }>("SELECT current_setting('data_directory') AS folder");
-  return path.resolve(rows[0]?.folder ?? '') === cluster;
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ folder: string }>("SELECT current_setting('data_directory') AS folder");
+    return path.resolve(rows[0]?.folder ?? '') === cluster;
+  } catch {
+    return false;
+  }
 }
 
 async function createDatabase(client: Client): Promise<void> {
@@ -113,12 +127,6 @@ async function createDatabase(client: Client): Promise<void> {
     // Somebody who started at the same time was faster.
     if (!DUPLICATE_DATABASE.has((error as { code?: string }).code ?? '')) throw error;
   }
-}
-
-/** Connection refused, hung up or timed out, and class 57 of PostgreSQL: starting, shutting down. */
-function isPassing(error: unknown): boolean {
-  const { code = '', message } = error as { code?: string; message: string };
-  return /^(ECONN|EPIPE|ETIMEDOUT|57P)/.test(code) || /terminated|timeout|another authentication/i.test(message);
 }
 
 function serverFlags(port: number, durable: boolean): string[] {

@@ -87,8 +87,8 @@ async function bringUp(site: Site, durable: boolean, fixedPort?: number): Promis
     const running = await findRunning(site);
     if (running) return { port: running, adopted: true };
     const start = await launch(site, fixedPort ?? (await freePort()), durable);
-    if ('port' in start) return { port: start.port, adopted: false };
-    await waitOrGiveUp(site, start.said, deadline, fixedPort);
+    if (!('failure' in start)) return start;
+    await waitOrGiveUp(site, start.failure, deadline, fixedPort);
   }
 }
 

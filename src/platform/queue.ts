@@ -73,7 +73,11 @@ export class Queue implements OnApplicationShutdown {
   }
 
   /** A rejection of `handler` brings the nudge back with growing delay. */
-  async work<T extends object>(queue: string, options: WorkerOptions, handler: (data: T) => Promise<void>): Promise<void> {
+  async work<T extends object>(
+    queue: string,
+    options: WorkerOptions,
+    handler: (data: T) => Promise<void>,
+  ): Promise<void> {
     await this.boss.work<T>(
       queue,
       {

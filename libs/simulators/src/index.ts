@@ -1,1 +1,10 @@
+export * from './apns/index.js';
+export * from './fcm/index.js';
 export * from './senders/callback.js';
+export * from './senders/echat.js';
+export * from './senders/kf5.js';
+export * from './senders/nim.js';
+export * from './senders/rongcloud.js';
+export type { SigningOptions } from './senders/signing.js';
+export * from './senders/udesk.js';
+export * from './tls.js';

@@ -25,7 +25,8 @@ export function deliverNudges(due: readonly DueDelivery[]): Nudge<DeliverNudge>[
   const groups = Map.groupBy(due, groupKey);
   return [...groups.values()].flatMap((group) => {
     const nudges: Nudge<DeliverNudge>[] = [];
-    for (let from = 0; from < group.length; from += BATCH_SIZE) nudges.push(nudgeOf(group.slice(from, from + BATCH_SIZE)));
+    for (let from = 0; from < group.length; from += BATCH_SIZE)
+      nudges.push(nudgeOf(group.slice(from, from + BATCH_SIZE)));
     return nudges;
   });
 }

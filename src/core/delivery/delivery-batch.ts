@@ -58,7 +58,12 @@ const CLAIM = `
   FROM claimed c JOIN notification n ON n.app_id = $1 AND n.id = c.notification_id`;
 
 /** Claims what is due in a batch: the rows are ours until the lease ends. */
-export function claimBatch(tx: SqlRunner, nudge: DeliverNudge, now: Date, leaseUntil: Date): Promise<ClaimedDelivery[]> {
+export function claimBatch(
+  tx: SqlRunner,
+  nudge: DeliverNudge,
+  now: Date,
+  leaseUntil: Date,
+): Promise<ClaimedDelivery[]> {
   const values = [nudge.appId, nudge.ids, nudge.integrationId, now, leaseUntil];
   return tx.query<ClaimedDelivery>(CLAIM, values, 'claim-deliveries');
 }

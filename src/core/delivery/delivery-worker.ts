@@ -68,7 +68,12 @@ export class DeliveryWorker {
     const lease = new Date(now.getTime() + LEASE_MS);
     const rows = await this.sql.transaction(async (tx) => {
       const claimed = await claimBatch(tx, nudge, now, lease);
-      await settleNotifications(tx, nudge.appId, now, claimed.filter(({ state }) => state !== 'sending'));
+      await settleNotifications(
+        tx,
+        nudge.appId,
+        now,
+        claimed.filter(({ state }) => state !== 'sending'),
+      );
       return claimed;
     });
     return rows.filter(({ state }) => state === 'sending');
@@ -121,10 +126,17 @@ export class DeliveryWorker {
     sentAt: Date,
   ): Promise<void> {
     const now = this.clock.now();
-    const braked = this.brake.pulled(integrationId, judged.map(({ decision }) => decision.device), now);
+    const braked = this.brake.pulled(
+      integrationId,
+      judged.map(({ decision }) => decision.device),
+      now,
+    );
     const results = judged.map((one) => resultOf(one, braked));
     const pause = braked
-      ? { reason: 'mass_invalidation', detail: 'Nothing but verdicts against devices came back: check bundle id, environment and project.' }
+      ? {
+          reason: 'mass_invalidation',
+          detail: 'Nothing but verdicts against devices came back: check bundle id, environment and project.',
+        }
       : pauseOf(judged);
     await this.sql.transaction(async (tx) => {
       const recorded = await recordBatch(tx, appId, now, results);

@@ -66,7 +66,7 @@ export async function applyVerdicts(
   verdicts: readonly DeviceVerdict[],
 ): Promise<void> {
   const reached = verdicts.flatMap(({ deviceId, device }) =>
-    device.verdict === 'reached' ? [{ deviceId, environment: device.environment ?? null as Environment | null }] : [],
+    device.verdict === 'reached' ? [{ deviceId, environment: device.environment ?? (null as Environment | null) }] : [],
   );
   const against = verdicts.filter(({ device }) => device.verdict !== 'reached');
   if (reached.length > 0) {

@@ -24,10 +24,10 @@ export class DevicesController {
   @ApiProblems(400, 422)
   async register(
     @CurrentApp() appId: string,
-    @Param() params: InstallationParams,
+    @Param() { userId, installationId }: InstallationParams,
     @Body() body: RegisterDeviceBody,
   ): Promise<DeviceView> {
-    return this.view(await this.devices.register({ appId, ...params }, body));
+    return this.view(await this.devices.register({ appId, userId, installationId }, body));
   }
 
   @Get('users/:userId/devices')
@@ -54,8 +54,8 @@ export class DevicesController {
   @ApiOperation({ operationId: 'removeDevice', summary: 'Remove an install, for instance at sign-out' })
   @ApiNoContentResponse({ description: 'Removed.' })
   @ApiProblems(400, 404)
-  remove(@CurrentApp() appId: string, @Param() params: InstallationParams): Promise<void> {
-    return this.devices.remove({ appId, ...params });
+  remove(@CurrentApp() appId: string, @Param() { userId, installationId }: InstallationParams): Promise<void> {
+    return this.devices.remove({ appId, userId, installationId });
   }
 
   private view(row: Device): DeviceView {

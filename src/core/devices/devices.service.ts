@@ -34,11 +34,20 @@ export interface Installation {
 /** Ties a sealed token to its row: copied to another one, it does not open. */
 export const deviceContext = (appId: string, id: string): string => `device:${appId}:${id}`;
 
+// Rows are locked in the order of their ids: two registrations that cross over do not wait for each other.
 const FIND = `
-  SELECT id, installation_id = $2 AS same_installation
+  SELECT id, installation_id = $2 AS "isInstallation"
     FROM device WHERE app_id = $1 AND (installation_id = $2 OR (gateway = $3 AND token_hash = $4))
-   ORDER BY same_installation DESC FOR UPDATE`;
+   ORDER BY id FOR UPDATE`;
 
+interface FoundDevice {
+  readonly id: string;
+  readonly isInstallation: boolean;
+}
+
+const REMOVE = 'DELETE FROM device WHERE app_id = $1 AND id = ANY ($2::uuid[])';
+
+// What was found out about a token (its environment, that it was accepted) is kept while the token stays.
 const UPSERT = `
   INSERT INTO device AS known (app_id, id, user_id, installation_id, platform, gateway, identifier, sealed_token, token_hash,
          environment, app_identifier, locale, time_zone, state_changed_at, token_updated_at, last_seen_at, created_at)
@@ -46,14 +55,18 @@ const UPSERT = `
   ON CONFLICT (app_id, id) DO UPDATE
      SET user_id = EXCLUDED.user_id, installation_id = EXCLUDED.installation_id, platform = EXCLUDED.platform,
          gateway = EXCLUDED.gateway, identifier = EXCLUDED.identifier, sealed_token = EXCLUDED.sealed_token,
-         token_hash = EXCLUDED.token_hash, environment = EXCLUDED.environment,
+         token_hash = EXCLUDED.token_hash,
+         environment = CASE WHEN EXCLUDED.environment = 'unknown' AND known.token_hash = EXCLUDED.token_hash
+                             AND known.state = 'active' THEN known.environment ELSE EXCLUDED.environment END,
          app_identifier = EXCLUDED.app_identifier, locale = EXCLUDED.locale, time_zone = EXCLUDED.time_zone,
          state = 'active', state_reason = NULL,
          state_changed_at = CASE known.state WHEN 'active' THEN known.state_changed_at ELSE EXCLUDED.state_changed_at END,
          token_updated_at = EXCLUDED.token_updated_at, last_seen_at = EXCLUDED.last_seen_at,
          last_accepted_at = CASE WHEN known.token_hash = EXCLUDED.token_hash THEN known.last_accepted_at END`;
 
-const UNIQUE_VIOLATION = '23505';
+/** What another writer of the same rows can cause, such as a callback that names the token: gone at the next attempt. */
+const COLLISIONS: ReadonlySet<unknown> = new Set(['23505', '40P01']);
+const ATTEMPTS = 3;
 
 /** The device registry: one row per install, one row per token. */
 @Injectable()
@@ -73,13 +86,7 @@ export class DevicesService {
    */
   async register(owner: Installation, registration: Registration): Promise<Device> {
     const token = readToken(this.registry, registration);
-    const normal = { ...registration, token };
-    const id = await this.store(owner, normal).catch((error: unknown) => {
-      // A callback brought the same token in at this moment; now its row is there to be found.
-      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return this.store(owner, normal);
-      throw error;
-    });
-    return this.get(owner.appId, id);
+    return this.store(owner, { ...registration, token }, ATTEMPTS);
   }
 
   loadOfUser(appId: string, userId: string): PageLoader<Device> {
@@ -114,15 +121,26 @@ export class DevicesService {
     return this.hashOf(gateway, findGateway(this.registry, gateway)?.normalize(token) ?? token);
   }
 
-  private store(owner: Installation, registration: Registration): Promise<string> {
+  private async store(owner: Installation, registration: Registration, attempts: number): Promise<Device> {
+    try {
+      return await this.sql.transaction((tx) => this.write(tx, owner, registration));
+    } catch (error) {
+      if (attempts <= 1 || !COLLISIONS.has((error as { code?: unknown }).code)) throw error;
+      return this.store(owner, registration, attempts - 1);
+    }
+  }
+
+  private async write(tx: SqlRunner, owner: Installation, registration: Registration): Promise<Device> {
     const { appId, installationId } = owner;
     const hash = this.hashOf(registration.gateway, registration.token);
-    return this.sql.transaction(async (tx) => {
-      await lock(tx, `${appId}:installation:${installationId}`, `${appId}:token:${hash.toString('hex')}`);
-      const id = await this.settleRow(tx, owner, registration.gateway, hash);
-      await tx.query(UPSERT, this.valuesOf(id, owner, registration, hash), 'register-device');
-      return id;
-    });
+    await lock(tx, `${appId}:installation:${installationId}`, `${appId}:token:${hash.toString('hex')}`);
+    const id = await this.settleRow(tx, owner, registration.gateway, hash);
+    const columns = this.devices.metadata.columns.map((it) => `${it.databaseName} AS "${it.propertyName}"`).join(', ');
+    const [row] = await tx.query<Device>(
+      `${UPSERT} RETURNING ${columns}`,
+      this.valuesOf(id, owner, registration, hash),
+    );
+    return row as Device;
   }
 
   private hashOf(gateway: string, normalToken: string): Buffer {
@@ -132,9 +150,10 @@ export class DevicesService {
   /** The row that this install is to have. The row of the install wins; another one that has its token goes. */
   private async settleRow(tx: SqlRunner, owner: Installation, gateway: string, hash: Buffer): Promise<string> {
     const { appId, installationId } = owner;
-    const [kept, ...others] = await tx.query<{ id: string }>(FIND, [appId, installationId, gateway, hash]);
-    const ids = others.map(({ id }) => id);
-    if (ids.length > 0) await tx.query('DELETE FROM device WHERE app_id = $1 AND id = ANY ($2::uuid[])', [appId, ids]);
+    const rows = await tx.query<FoundDevice>(FIND, [appId, installationId, gateway, hash]);
+    const kept = rows.find(({ isInstallation }) => isInstallation) ?? rows[0];
+    const others = rows.filter((row) => row !== kept).map(({ id }) => id);
+    if (others.length > 0) await tx.query(REMOVE, [appId, others]);
     return kept?.id ?? newId();
   }
 
@@ -142,11 +161,21 @@ export class DevicesService {
     const { appId, userId, installationId } = owner;
     const { platform, gateway, identifier, token, appIdentifier, locale, timeZone } = registration;
     const { environments } = findGateway(this.registry, gateway) ?? { environments: false };
-    const environment = environments ? (registration.environment ?? 'unknown') : 'unknown';
-    const sealed = this.vault.seal(token, deviceContext(appId, id));
     return [
-      ...[appId, id, userId, installationId, platform, gateway, identifier, sealed, hash],
-      ...[environment, appIdentifier ?? null, locale ?? null, timeZone ?? null, this.clock.now()],
+      appId,
+      id,
+      userId,
+      installationId,
+      platform,
+      gateway,
+      identifier,
+      this.vault.seal(token, deviceContext(appId, id)),
+      hash,
+      environments ? (registration.environment ?? 'unknown') : 'unknown',
+      appIdentifier ?? null,
+      locale ?? null,
+      timeZone ?? null,
+      this.clock.now(),
     ];
   }
 }

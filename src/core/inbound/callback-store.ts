@@ -62,10 +62,15 @@ export class CallbackStore {
   private async write(tx: SqlRunner, callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
     const reused = await reusedProofs(tx, callbacks, bodyHash);
     const drafts = callbacks
-      .map((callback) => (reused.has(callback) ? quarantine(callback, callback.proof?.reusedCode ?? 'proof.reused') : callback))
+      .map((callback) =>
+        reused.has(callback) ? quarantine(callback, callback.proof?.reusedCode ?? 'proof.reused') : callback,
+      )
       .flatMap((callback) => callback.events.map((event, position): Draft => ({ callback, event, position })));
     const stored = await insertDrafts(tx, await withoutRepeats(tx, drafts));
-    await this.nudgeRouter(tx, stored.filter(({ state }) => state === 'accepted'));
+    await this.nudgeRouter(
+      tx,
+      stored.filter(({ state }) => state === 'accepted'),
+    );
     const fresh = new Set(stored.map(({ callback_id }) => callback_id));
     return callbacks.map((callback) => {
       if (reused.has(callback)) return 'reused';

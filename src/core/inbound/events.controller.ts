@@ -1,5 +1,12 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProperty,
+  ApiPropertyOptional,
+  ApiTags,
+} from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { CurrentApp, RequireScope } from '../../access/scope.js';
 import { internalId, publicId } from '../../platform/ids.js';
@@ -88,7 +95,10 @@ export class EventsController {
   constructor(private readonly events: EventsService) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listEvents', summary: 'List the events, newest first; `state=quarantined` for the quarantine' })
+  @ApiOperation({
+    operationId: 'listEvents',
+    summary: 'List the events, newest first; `state=quarantined` for the quarantine',
+  })
   @ApiOkResponse({ type: EventPage })
   @ApiProblems(400)
   list(@CurrentApp() appId: string, @Query() query: EventQuery): Promise<EventPage> {
@@ -125,7 +135,8 @@ export class EventsController {
   @ApiOperation({
     operationId: 'replayEvent',
     summary: 'Handle an ignored, quarantined or failed event once more',
-    description: 'An event that was read is routed again; a callback that could not be read is parsed again from its bytes.',
+    description:
+      'An event that was read is routed again; a callback that could not be read is parsed again from its bytes.',
   })
   @ApiAcceptedResponse({ type: EventView })
   @ApiProblems(404, 422)
@@ -145,7 +156,10 @@ function eventView(row: InboundEventRow): EventView {
     detail,
     parseMode,
     // Addresses of devices are secrets.
-    event: event && { ...event, recipient: { ...event.recipient, devices: event.recipient.devices.map(({ platform }) => ({ platform })) } },
+    event: event && {
+      ...event,
+      recipient: { ...event.recipient, devices: event.recipient.devices.map(({ platform }) => ({ platform })) },
+    },
     notificationId: row.notificationId && publicId('ntf', row.notificationId),
     occurredAt,
     receivedAt,

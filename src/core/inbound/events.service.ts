@@ -92,7 +92,10 @@ export class EventsService {
     const draft = this.inbound.draft(integration, adapter, accept(request), raw.receivedAt);
     const [first] = draft.events;
     if (!first || first.state !== 'accepted') {
-      throw new UnprocessableError('event.still_unreadable', `The callback still cannot be used: ${first?.reason ?? 'empty'}.`);
+      throw new UnprocessableError(
+        'event.still_unreadable',
+        `The callback still cannot be used: ${first?.reason ?? 'empty'}.`,
+      );
     }
     await this.store.store(draft);
     await this.sql.query(

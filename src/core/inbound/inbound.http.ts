@@ -68,7 +68,12 @@ export class InboundHttp {
     return reply;
   }
 
-  private reject(req: IncomingMessage, res: ServerResponse, { status, code, headers }: Rejection, requestId: string): void {
+  private reject(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { status, code, headers }: Rejection,
+    requestId: string,
+  ): void {
     this.metrics.inbound.inc({ plugin: '', result: code });
     if (res.headersSent) return void res.destroy();
     const title = TITLES[status] ?? 'Error';
@@ -101,7 +106,12 @@ function parseAddress(url: string): Address | undefined {
   const [id = '', secret = '', ...rest] = pathname.slice(INBOUND_PREFIX.length).split('/');
   const integrationId = id.startsWith('int_') ? id.slice(4) : id;
   if (!UUID.test(integrationId)) return undefined;
-  return { integrationId: integrationId.toLowerCase(), secret, path: rest.join('/'), search: mark < 0 ? '' : url.slice(mark + 1) };
+  return {
+    integrationId: integrationId.toLowerCase(),
+    secret,
+    path: rest.join('/'),
+    search: mark < 0 ? '' : url.slice(mark + 1),
+  };
 }
 
 const NOBODY = Buffer.alloc(32);
@@ -149,7 +159,13 @@ function inflated(req: IncomingMessage): AsyncIterable<unknown> {
 }
 
 function rawRequest(req: IncomingMessage, address: Address, body: Buffer): RawRequest {
-  return { method: req.method ?? '', path: address.path, query: queryOf(address.search), headers: headersOf(req), body };
+  return {
+    method: req.method ?? '',
+    path: address.path,
+    query: queryOf(address.search),
+    headers: headersOf(req),
+    body,
+  };
 }
 
 function queryOf(search: string): Record<string, string> {

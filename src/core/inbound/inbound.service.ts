@@ -93,16 +93,14 @@ export class InboundService {
 }
 
 function eventDrafts(parsed: ParsedInbound, request: RawRequest): EventDraft[] {
-  const events = parsed.events.map(
-    (event): EventDraft => ({
-      id: newId(),
-      key: event.key.slice(0, KEY_LIMIT),
-      aliasKey: event.aliasKey?.slice(0, KEY_LIMIT),
-      dedupeWindowMs: event.dedupeWindowMs,
-      state: 'accepted',
-      event,
-    }),
-  );
+  const events = parsed.events.map((event): EventDraft => ({
+    id: newId(),
+    key: event.key.slice(0, KEY_LIMIT),
+    aliasKey: event.aliasKey?.slice(0, KEY_LIMIT),
+    dedupeWindowMs: event.dedupeWindowMs,
+    state: 'accepted',
+    event,
+  }));
   const [skipped] = parsed.skipped;
   if (events.length > 0 || !skipped) return events;
   const key = `${skipped.code}:${sha256Hex(request.body)}`;

@@ -48,7 +48,11 @@ export class IntegrationsController {
   @ApiOkResponse({ type: IntegrationPage })
   @ApiProblems(400)
   list(@CurrentApp() appId: string, @Query() query: PageQuery): Promise<IntegrationPage> {
-    return paginate(query, (before, take) => this.integrations.list(appId, take, before), (row) => this.view(row));
+    return paginate(
+      query,
+      (before, take) => this.integrations.list(appId, take, before),
+      (row) => this.view(row),
+    );
   }
 
   @Get(':integrationId')
@@ -108,7 +112,10 @@ export class IntegrationsController {
 
   @Post(':integrationId/rotate-url-secret')
   @HttpCode(200)
-  @ApiOperation({ operationId: 'rotateUrlSecret', summary: 'Issue a new callback address; the old one stays valid for a while' })
+  @ApiOperation({
+    operationId: 'rotateUrlSecret',
+    summary: 'Issue a new callback address; the old one stays valid for a while',
+  })
   @ApiOkResponse({ type: IntegrationWithAddress })
   @ApiProblems(400, 404)
   async rotate(

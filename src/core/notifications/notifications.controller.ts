@@ -46,7 +46,9 @@ export class NotificationsController {
     refuse('notification.audience_invalid', audienceIssues(body.audience));
     refuse('notification.content_invalid', [...contentIssues(body.content), ...this.unsupported(body.content)]);
     const { audience, content, ...rest } = body;
-    return notificationView(await this.notifications.create(appId, { ...rest, ...audience, content: contentOf(content) }));
+    return notificationView(
+      await this.notifications.create(appId, { ...rest, ...audience, content: contentOf(content) }),
+    );
   }
 
   @Get('notifications')
@@ -125,7 +127,9 @@ function audienceIssues({ users, devices }: AudienceBody): FieldIssue[] {
     return [{ field: '/audience', message: 'must have exactly one of users and devices' }];
   }
   const [name, list] = users ? ['users', users] : ['devices', devices ?? []];
-  return list.length > MAX_TARGETS ? [{ field: `/audience/${name}`, message: `must have at most ${MAX_TARGETS} entries` }] : [];
+  return list.length > MAX_TARGETS
+    ? [{ field: `/audience/${name}`, message: `must have at most ${MAX_TARGETS} entries` }]
+    : [];
 }
 
 function contentIssues(content: ContentBody): FieldIssue[] {
@@ -133,6 +137,8 @@ function contentIssues(content: ContentBody): FieldIssue[] {
   const shown = { title, subtitle, body, badge, sound, localized };
   const set = Object.entries(shown).filter(([, value]) => value !== undefined);
   if (silent) return set.map(([field]) => ({ field: `/content/${field}`, message: 'is not allowed in a silent push' }));
-  const hasText = [title, body, ...Object.values(localized ?? {}).flatMap((copy) => [copy.title, copy.body])].some(Boolean);
+  const hasText = [title, body, ...Object.values(localized ?? {}).flatMap((copy) => [copy.title, copy.body])].some(
+    Boolean,
+  );
   return hasText ? [] : [{ field: '/content/body', message: 'must be set, unless the push is silent' }];
 }

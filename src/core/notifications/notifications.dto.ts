@@ -31,7 +31,8 @@ const MAX_TTL = 2_419_200;
 
 /** `{ [tag]: { title, subtitle, body } }`, texts of at most 4,000 characters. */
 function IsLocalizedCopy(): PropertyDecorator {
-  const isText = (value: unknown): boolean => value === undefined || (typeof value === 'string' && value.length <= 4_000);
+  const isText = (value: unknown): boolean =>
+    value === undefined || (typeof value === 'string' && value.length <= 4_000);
   const isCopy = (value: unknown): boolean =>
     typeof value === 'object' &&
     value !== null &&

@@ -131,7 +131,8 @@ export class NotificationsService {
          RETURNING notification_id, integration_id, priority`,
         [appId, id, expiresAt, now],
       );
-      if (!row) throw new UnprocessableError('delivery.not_retryable', `A delivery in state "${state}" cannot be sent again.`);
+      if (!row)
+        throw new UnprocessableError('delivery.not_retryable', `A delivery in state "${state}" cannot be sent again.`);
       await tx.query(
         `UPDATE notification SET pending_count = pending_count + 1, state = 'sending', done_at = NULL,
                 expires_at = greatest(expires_at, $3) WHERE app_id = $1 AND id = $2`,
@@ -143,7 +144,11 @@ export class NotificationsService {
     return this.delivery(appId, id);
   }
 
-  private async candidates(tx: SqlRunner, appId: string, { users, devices }: NotificationRequest): Promise<Candidate[]> {
+  private async candidates(
+    tx: SqlRunner,
+    appId: string,
+    { users, devices }: NotificationRequest,
+  ): Promise<Candidate[]> {
     if (users) {
       const people = await this.directory.people(tx, appId, [...new Set(users)]);
       return [...people.values()].flatMap((person) => {

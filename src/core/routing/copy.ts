@@ -176,6 +176,7 @@ function neutral(event: InboundEvent, phrases: Phrases): string | undefined {
   }
 }
 
-const fromUser = (event: InboundEvent): boolean => event.sender?.role === 'user' || event.kind === 'notification.custom';
+const fromUser = (event: InboundEvent): boolean =>
+  event.sender?.role === 'user' || event.kind === 'notification.custom';
 const generic = (event: InboundEvent, phrases: Phrases): string =>
   fromUser(event) ? phrases.userMessage : phrases.supportMessage;

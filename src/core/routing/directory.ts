@@ -117,7 +117,8 @@ export class Directory {
   }
 }
 
-export const identityKey = ({ integrationId, kind, value }: IdentityQuery): string => `${integrationId} ${kind} ${value}`;
+export const identityKey = ({ integrationId, kind, value }: IdentityQuery): string =>
+  `${integrationId} ${kind} ${value}`;
 
 function preferenceOf(row: Record<string, unknown>): Preference {
   return Object.assign(new Preference(), {

@@ -173,7 +173,14 @@ export class EventRouter {
       const { presence, occurredAt } = row.event;
       if (!presence) return [];
       const observedAt = occurredAt ? new Date(occurredAt) : row.receivedAt;
-      return userIds.map((userId) => ({ ...presence, appId, userId, source: row.integrationId, observedAt, expiresAt: null }));
+      return userIds.map((userId) => ({
+        ...presence,
+        appId,
+        userId,
+        source: row.integrationId,
+        observedAt,
+        expiresAt: null,
+      }));
     });
     await this.presence.apply(tx, rows);
   }

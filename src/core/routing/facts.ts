@@ -46,7 +46,9 @@ export function factsOf({ intent, person, device, unreachable, timeZone, now }: 
     optedOut: preference !== undefined && (!preference.pushEnabled || preference.optedOut.includes(intent.category)),
     account: own?.state === 'loggedOut' ? 'loggedOut' : accountOf(vendor, intent),
     foreground: own?.state === 'foreground',
-    servedOnline: vendor.some(({ source, client, state }) => source === intent.servedOnlineBy && client !== 'desktop' && LIVE.has(state)),
+    servedOnline: vendor.some(
+      ({ source, client, state }) => source === intent.servedOnlineBy && client !== 'desktop' && LIVE.has(state),
+    ),
     desktopServes: desktop && (preference?.quietOnDesktop ?? false),
     quiet: isQuiet(intent, preference, device?.timeZone ?? timeZone, now),
     forced: intent.forced,

@@ -83,17 +83,27 @@ export class Planner {
 
   async plan(tx: SqlRunner, context: PlanContext, drafts: readonly NotificationDraft[]): Promise<void> {
     if (drafts.length === 0) return;
-    const planned = drafts.flatMap((draft) => draft.candidates.map((candidate) => decideOne(draft, candidate, context)));
+    const planned = drafts.flatMap((draft) =>
+      draft.candidates.map((candidate) => decideOne(draft, candidate, context)),
+    );
     await writeNotifications(tx, context, drafts, planned);
     await writeDeliveries(tx, context, planned);
     for (const { channel, skip } of planned) {
       if (skip) this.metrics.deliveries.inc({ channel: channel?.plugin.id ?? '', outcome: 'skipped' });
     }
-    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(planned.flatMap((delivery) => dueOf(delivery, context.app.id))));
+    await this.queue.enqueue(
+      tx,
+      DELIVER_QUEUE,
+      deliverNudges(planned.flatMap((delivery) => dueOf(delivery, context.app.id))),
+    );
   }
 }
 
-function decideOne(notification: NotificationDraft, candidate: Candidate, { app, channels, now }: PlanContext): PlannedDelivery {
+function decideOne(
+  notification: NotificationDraft,
+  candidate: Candidate,
+  { app, channels, now }: PlanContext,
+): PlannedDelivery {
   const { person, device } = candidate;
   const channel = device && channelFor(device, channels);
   const unreachable = candidate.unreachable ?? unreachableBecause(device, channel);
@@ -101,14 +111,20 @@ function decideOne(notification: NotificationDraft, candidate: Candidate, { app,
   return { id: newId(), notification, candidate, channel, skip: whether(facts) };
 }
 
-function unreachableBecause(device: DirectoryDevice | undefined, channel: OpenedIntegration | undefined): Facts['unreachable'] {
+function unreachableBecause(
+  device: DirectoryDevice | undefined,
+  channel: OpenedIntegration | undefined,
+): Facts['unreachable'] {
   if (!device) return 'no_token';
   if (device.state !== 'active') return 'device_not_active';
   return channel ? undefined : 'no_certificate';
 }
 
 /** The integration of the device's gateway that serves its app; an active one before a paused one. */
-export function channelFor(device: DirectoryDevice, channels: readonly OpenedIntegration[]): OpenedIntegration | undefined {
+export function channelFor(
+  device: DirectoryDevice,
+  channels: readonly OpenedIntegration[],
+): OpenedIntegration | undefined {
   const serving = channels.filter(({ plugin, config }) => {
     const served = plugin.outbound?.manifest.gateway?.appIdentifier(config);
     return plugin.id === device.gateway && (!served || !device.appIdentifier || served === device.appIdentifier);
@@ -150,7 +166,11 @@ async function writeNotifications(
   );
 }
 
-async function writeDeliveries(tx: SqlRunner, { app, now }: PlanContext, planned: readonly PlannedDelivery[]): Promise<void> {
+async function writeDeliveries(
+  tx: SqlRunner,
+  { app, now }: PlanContext,
+  planned: readonly PlannedDelivery[],
+): Promise<void> {
   if (planned.length === 0) return;
   await tx.query(
     INSERT_DELIVERIES,

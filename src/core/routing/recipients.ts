@@ -60,12 +60,21 @@ export class Recipients {
     );
     const links = await this.directory.linkedUsers(tx, appId, queries);
     const guesses = events.flatMap(({ row, claims }) => claims.map((claim) => userOf(claim, row, links)));
-    const people = await this.directory.people(tx, appId, [...new Set(guesses.flatMap((guess) => guess?.userId ?? []))]);
+    const people = await this.directory.people(tx, appId, [
+      ...new Set(guesses.flatMap((guess) => guess?.userId ?? [])),
+    ]);
     const registry = await this.namedDevices(tx, appId, rows, channels);
     const resolved: ResolvedEvent[] = [];
     for (const { row, integration, claims } of events) {
       const found = usersOf(row, claims, links, people);
-      const named = await this.callbackCandidates(tx, { row, integration, channels, registry, owner: found.userIds[0], people });
+      const named = await this.callbackCandidates(tx, {
+        row,
+        integration,
+        channels,
+        registry,
+        owner: found.userIds[0],
+        people,
+      });
       const own = found.userIds.flatMap((userId) => candidatesOf(people.get(userId), userId));
       const candidates = dedupe([...own, ...named.candidates]);
       const audienceKey = JSON.stringify(row.event.recipient.identities.map(({ kind, value }) => [kind, value]));
@@ -81,9 +90,16 @@ export class Recipients {
     rows: readonly AcceptedEvent[],
     channels: readonly OpenedIntegration[],
   ): Promise<DirectoryDevice[]> {
-    const named = rows.flatMap(({ event }) => event.recipient.devices.map((device) => this.addressOf(device, channels)));
+    const named = rows.flatMap(({ event }) =>
+      event.recipient.devices.map((device) => this.addressOf(device, channels)),
+    );
     const ids = named.flatMap(({ deviceId }) => deviceId ?? []);
-    return this.directory.devices(tx, appId, ids, named.flatMap(({ hashes }) => hashes));
+    return this.directory.devices(
+      tx,
+      appId,
+      ids,
+      named.flatMap(({ hashes }) => hashes),
+    );
   }
 
   /** A callback may name a device by our own id, or by a token of any gateway. */
@@ -124,7 +140,9 @@ export class Recipients {
       } else if (device) {
         const foreign = owner !== undefined && device.userId !== null && device.userId !== owner;
         candidates.push({ userId, person, device, ...(foreign && { unreachable: 'device_of_another_user' as const }) });
-        decisions.push(`callback device …${named.token.slice(-4)}: ${known ? 'in the registry' : 'added to the registry'}`);
+        decisions.push(
+          `callback device …${named.token.slice(-4)}: ${known ? 'in the registry' : 'added to the registry'}`,
+        );
       }
     }
     return { candidates, decisions };
@@ -169,7 +187,11 @@ function claimsOf({ event, integrationId }: AcceptedEvent, { plugin, config, row
   });
 }
 
-function userOf({ identity, userId, direct }: Claim, { integrationId }: AcceptedEvent, links: ReadonlyMap<string, string>) {
+function userOf(
+  { identity, userId, direct }: Claim,
+  { integrationId }: AcceptedEvent,
+  links: ReadonlyMap<string, string>,
+) {
   if (userId) return { userId, how: 'signed by us' };
   const linked = links.get(identityKey({ integrationId, ...identity }));
   if (linked) return { userId: linked, how: 'linked' };
@@ -216,7 +238,9 @@ function dedupe(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>();
   const unique = candidates.filter(({ device }) => !device || (!seen.has(device.id) && seen.add(device.id)));
   const reached = unique.some(({ device }) => device);
-  return unique.filter(({ device, unreachable, userId }) => device || unreachable || !reached || !userId || !hasDevice(unique, userId));
+  return unique.filter(
+    ({ device, unreachable, userId }) => device || unreachable || !reached || !userId || !hasDevice(unique, userId),
+  );
 }
 
 const hasDevice = (candidates: readonly Candidate[], userId: string): boolean =>

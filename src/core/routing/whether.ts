@@ -38,7 +38,8 @@ export interface Facts {
   /** Overrides `quiet`, nothing else. */
   readonly forced: boolean;
   /** Why no device can be addressed. */
-  readonly unreachable?: 'no_token' | 'invalid_token' | 'device_of_another_user' | 'device_not_active' | 'no_certificate';
+  readonly unreachable?:
+    'no_token' | 'invalid_token' | 'device_of_another_user' | 'device_not_active' | 'no_certificate';
   readonly hasCopy: boolean;
 }
 

@@ -92,7 +92,9 @@ export class TraceService {
 
   private async notificationOf(appId: string, id: string): Promise<string | undefined> {
     if (id.startsWith('ntf_')) return internalId('ntf', id);
-    const [table, prefix] = id.startsWith('dlv_') ? (['delivery', 'dlv'] as const) : (['inbound_event', 'evt'] as const);
+    const [table, prefix] = id.startsWith('dlv_')
+      ? (['delivery', 'dlv'] as const)
+      : (['inbound_event', 'evt'] as const);
     const [row] = await this.sql.query<{ notification_id: string | null }>(
       `SELECT notification_id FROM ${table} WHERE app_id = $1 AND id = $2`,
       [appId, internalId(prefix, id)],

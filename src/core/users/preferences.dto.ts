@@ -106,7 +106,7 @@ export class PreferencesView implements PreferenceValues {
 }
 
 export function preferencesView(row: Preference | null): PreferencesView {
-  if (!row) return { ...new PreferencesBody(), updatedAt: null };
+  if (!row) return Object.assign(new PreferencesBody(), { updatedAt: null });
   const { appId: _app, userId: _user, ...view } = row;
   return view;
 }

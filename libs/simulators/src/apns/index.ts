@@ -1,0 +1,7 @@
+export * from './behaviour.js';
+export * from './ledger.js';
+export * from './relay.js';
+export * from './simulator.js';
+export { apnsTestCredentials, type ApnsCredentials } from './provider-token.js';
+export type { ApnsControlRules } from './control.js';
+export type { ApnsScript } from './script.js';
