@@ -172,9 +172,10 @@ const UP = [
      key            text NOT NULL,
      body_hash      bytea NOT NULL,
      seen_at        timestamptz NOT NULL,
+     expires_at     timestamptz NOT NULL,
      PRIMARY KEY (integration_id, key)
    )`,
-  `CREATE INDEX inbound_guard_age ON inbound_guard (seen_at)`,
+  `CREATE INDEX inbound_guard_expiry ON inbound_guard (expires_at)`,
 
   `CREATE TABLE notification (
      app_id         uuid NOT NULL REFERENCES app ON DELETE CASCADE,

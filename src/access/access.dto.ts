@@ -1,4 +1,4 @@
-import { PartialType } from '@nestjs/swagger';
+import { ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { ArrayNotEmpty, ArrayUnique, IsArray, IsIn, IsOptional, Length, Matches, ValidateIf } from 'class-validator';
 import { publicId } from '../platform/ids.js';
 import { PageOf } from '../platform/pagination.js';
@@ -91,6 +91,7 @@ export class CreateApiKeyBody {
    * Absent: the key does not expire.
    * @example '2027-12-31T00:00:00Z'
    */
+  @ApiPropertyOptional({ format: 'date-time' })
   @IsOptional()
   @IsMoment()
   expiresAt?: string;

@@ -33,13 +33,15 @@ export interface EmbeddedPostgres {
   /** It ran already: left over from a process that was killed, or shared with one that lives. */
   readonly adopted: boolean;
   /** Fast shutdown, awaited. Does nothing when the server belongs to another process that lives. Call it as often as you like. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** How long a folder may stay locked by a server that is starting, stopping, or was just killed. */
 const PATIENCE_MS = 20_000;
 const RETRY_PAUSE_MS = 150;
-const LOCKED = /lock file "postmaster.pid" already exists|pre-existing shared memory block|is being used by another/i;
+/** What PostgreSQL says of a folder that another server holds, takes at this moment, or has not quite left. */
+const LOCKED =
+  /lock file "[^"]+" (already exists|is empty|contains wrong PID)|bogus data in lock file|lock file is invalid|pre-existing shared memory block/;
 const PORT_TAKEN = /could not bind|address already in use|could not create any TCP\/IP sockets/i;
 
 /** Folders whose server this process stops. Tells our own id in `owner.pid` from one that the system has used again. */
@@ -106,7 +108,7 @@ async function waitOrGiveUp(site: Site, failure: string, deadline: number, fixed
 function adviceFor({ cluster, logFile }: Site, failure: string): string {
   if (PORT_TAKEN.test(failure)) return 'Choose another port, or stop what uses this one.';
   if (LOCKED.test(failure)) {
-    return `If the process it names is no PostgreSQL, remove ${cluster}/postmaster.pid and start again.`;
+    return `If no PostgreSQL runs on this folder, remove ${path.join(cluster, 'postmaster.pid')} and start again.`;
   }
   return `All of its words are in ${logFile}.`;
 }

@@ -124,9 +124,12 @@ export class Environment extends DatabaseEnvironment {
   @IsAddress(['https', 'http'])
   readonly publicUrl?: string;
 
-  @Variable('LOG_LEVEL', { about: `One of ${LOG_LEVELS.join(', ')}.`, example: 'info' })
+  @Variable('LOG_LEVEL', {
+    about: `One of ${LOG_LEVELS.join(', ')}. Not set: info, in the sandbox warn.`,
+    example: 'info',
+  })
   @IsIn(LOG_LEVELS)
-  readonly logLevel: LogLevel = 'info';
+  readonly logLevel: LogLevel;
 
   /** Seconds. */
   @Variable(
@@ -150,6 +153,7 @@ export function readEnvironment(source: Source = process.env): Environment {
   settings.sandbox ??= !settings.databaseUrl;
   // Compared, because a setting that is neither yes nor no is still text here and would count as two faults.
   settings.migrateOnBoot ??= isTrue(settings.sandbox);
+  settings.logLevel ??= isTrue(settings.sandbox) ? 'warn' : 'info';
   settings.host ??= settings.sandbox ? '127.0.0.1' : '0.0.0.0';
   const ownKeys = settings.sandbox && settings.keys.length === 0;
   // A placeholder, so that a missing ring is no fault here and nothing is written while other faults stand.

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { ofStatus, problemOf, type Refusal, refusalOf } from './problem.js';
-import { otherMethodsOf, requestIdOf, routeOf } from './request.js';
+import { methodsOf, requestIdOf, routeOf } from './request.js';
 
 /** Seconds after which a caller may try again when the database was down. */
 const RETRY_AFTER = '2';
@@ -28,7 +28,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (response.headersSent) return refusal;
     if (refusal.status === 503) response.setHeader('Retry-After', RETRY_AFTER);
     if (refusal.status !== 404 || routeOf(request)) return refusal;
-    const allowed = otherMethodsOf(request);
+    const allowed = methodsOf(request);
     if (allowed.length === 0) return refusal;
     response.setHeader('Allow', allowed.join(', '));
     return ofStatus(405);

@@ -59,7 +59,7 @@ export class Queue implements OnApplicationShutdown {
   }
 
   /** Writes nudges in the transaction of `tx`: they exist exactly when its rows do. */
-  async enqueue<T extends object>(tx: SqlRunner, queue: string, nudges: readonly Nudge<T>[]): Promise<void> {
+  async enqueue(tx: SqlRunner, queue: string, nudges: readonly Nudge<object>[]): Promise<void> {
     if (nudges.length === 0) return;
     const jobs = nudges.map(({ data, startAfter, priority, lane }) => ({
       data,

@@ -26,26 +26,31 @@ export function requestIdOf(request: IncomingMessage, response: ServerResponse):
   return id;
 }
 
-interface MatchedRoute {
+interface Route {
   readonly path?: unknown;
+  readonly methods?: Readonly<Record<string, boolean>>;
 }
 
 /** Template of the route that answers (`/v1/devices/:deviceId`); undefined when there is none. */
 export function routeOf(request: Request): string | undefined {
-  const path = (request.route as MatchedRoute | undefined)?.path;
-  // Nest mounts middleware as a route for every path.
+  return templateOf(request.route as Route | undefined);
+}
+
+/** Nest mounts middleware as a route for every path and method, which answers nothing. */
+function templateOf(route: Route | undefined): string | undefined {
+  const path = route?.path;
   return typeof path === 'string' && !/^\/?\{?\/?\*/.test(path) ? path : undefined;
 }
 
 interface Layer {
+  readonly route?: Route;
   match(path: string): boolean;
-  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean>> };
 }
 
-/** Methods that the path of a request has, other than its own; empty when the path is unknown. */
-export function otherMethodsOf(request: Request): string[] {
-  const { stack } = request.app.router as unknown as { stack: readonly Layer[] };
-  const routes = stack.filter((layer) => layer.route && !layer.route.methods['_all'] && layer.match(request.path));
-  const methods = routes.flatMap((layer) => Object.keys(layer.route?.methods ?? {}));
-  return [...new Set(methods.map((method) => method.toUpperCase()))].sort();
+/** Methods that the path of a request has; empty when there is no such path. */
+export function methodsOf(request: Request): string[] {
+  const { stack } = request.app.router as unknown as { readonly stack: readonly Layer[] };
+  const routes = stack.filter((layer) => templateOf(layer.route) && layer.match(request.path));
+  const methods = routes.flatMap(({ route }) => Object.keys(route?.methods ?? {})).map((name) => name.toUpperCase());
+  return [...new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)].sort();
 }

@@ -141,10 +141,11 @@ export class DeliveryWorker {
     await this.sql.transaction(async (tx) => {
       const recorded = await recordBatch(tx, appId, now, results);
       await settleNotifications(tx, appId, now, recorded);
-      if (!braked) await applyVerdicts(tx, appId, now, sentAt, verdictsOf(judged));
       if (pause) await this.pause(tx, appId, integrationId, row.revision, pause, now);
       await this.retryLater(tx, appId, integrationId, judged, results);
     });
+    // On its own: what was learned about devices must not cost the results.
+    if (!braked) await this.sql.transaction((tx) => applyVerdicts(tx, appId, now, sentAt, verdictsOf(judged)));
     if (!pause) return;
     this.integrations.forget(appId, integrationId);
     this.log.error({ integrationId, ...pause }, 'Integration paused');

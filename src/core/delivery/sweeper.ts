@@ -3,7 +3,9 @@ import { Clock } from '../../platform/clock.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import { MAX_ATTEMPTS } from './decide.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
+import { type Recorded, settleNotifications } from './delivery-batch.js';
 
 /** Rows that wait this long without being handled have lost their nudge. */
 const LOST_MS = 60_000;
@@ -11,10 +13,11 @@ const LIMIT = 5_000;
 /** One sweep at a time in the whole cluster. */
 const LOCK = 0x62656c6c;
 
-// The call may have reached the gateway: it is made again under the same id, and marked.
+// The call may have reached the gateway: it is made again under the same id, and marked. Not for ever, though:
+// a batch whose results can never be written would be sent again and again.
 const ABANDONED = `
   UPDATE delivery d
-  SET state = 'queued', reason = 'worker.lost', lease_until = NULL, updated_at = $1,
+  SET state = CASE WHEN attempt_count + 1 >= $3 THEN 'dead' ELSE 'queued' END, reason = 'worker.lost', lease_until = NULL, updated_at = $1,
       attempt_count = attempt_count + 1,
       attempts = attempts || jsonb_build_object('at', to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
                                                 'outcome', 'unknown', 'reason', 'worker.lost')
@@ -22,7 +25,8 @@ const ABANDONED = `
     SELECT app_id, id FROM delivery WHERE state = 'sending' AND lease_until < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
   ) lost
   WHERE d.app_id = lost.app_id AND d.id = lost.id
-  RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+  RETURNING d.id, d.app_id AS "appId", d.notification_id AS "notificationId", d.state,
+            d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
 
 const FORGOTTEN = `
   UPDATE delivery d SET updated_at = $1
@@ -56,9 +60,13 @@ export class Sweeper {
       if (!lock?.locked) return;
       const now = this.clock.now();
       const lost = new Date(now.getTime() - LOST_MS);
-      const abandoned = await tx.query<DueDelivery & { id: string }>(ABANDONED, [now, LIMIT]);
-      const forgotten = await tx.query<DueDelivery & { id: string }>(FORGOTTEN, [now, lost, LIMIT]);
-      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...abandoned, ...forgotten]));
+      const abandoned = await tx.query<DueDelivery & Recorded>(ABANDONED, [now, LIMIT, MAX_ATTEMPTS]);
+      for (const [appId, rows] of Map.groupBy(abandoned, (row) => row.appId)) {
+        await settleNotifications(tx, appId, now, rows);
+      }
+      const forgotten = await tx.query<DueDelivery>(FORGOTTEN, [now, lost, LIMIT]);
+      const again = abandoned.filter(({ state }) => state === 'queued');
+      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...again, ...forgotten]));
       const unrouted = await this.nudgeUnrouted(tx, lost);
       await this.tidy(tx, now);
       const found = { abandoned: abandoned.length, forgotten: forgotten.length, unrouted };

@@ -49,7 +49,7 @@ const REACHED = `
   UPDATE device d SET last_accepted_at = $2, environment = coalesce(v.environment, d.environment)
   FROM (SELECT DISTINCT ON (id) * FROM unnest($3::uuid[], $4::text[]) AS v (id, environment) ORDER BY id, environment) v
   WHERE d.app_id = $1 AND d.id = v.id
-    AND (v.environment IS NOT NULL OR d.last_accepted_at IS NULL OR d.last_accepted_at < $2 - interval '1 hour')`;
+    AND (v.environment IS NOT NULL OR d.last_accepted_at IS NULL OR d.last_accepted_at < $2::timestamptz - interval '1 hour')`;
 
 // A token that was registered again after the verdict is alive.
 const AGAINST = `

@@ -357,6 +357,6 @@ export function contentOf({ title, subtitle, body, localized, ...shared }: Conte
 
 /** Message fields that a body uses, in the words of the capabilities. */
 export function fieldsUsed(body: ContentBody): string[] {
-  const texts = Object.values(body.localized ?? {}).flatMap((copy) => Object.keys(copy));
-  return MESSAGE_FIELDS.filter((field) => body[field] !== undefined || texts.includes(field));
+  const texts = new Set(Object.values(body.localized ?? {}).flatMap((copy) => Object.keys(copy)));
+  return MESSAGE_FIELDS.filter((field) => body[field] !== undefined || texts.has(field));
 }

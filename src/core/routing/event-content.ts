@@ -5,7 +5,7 @@ import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import type { IntegrationSettings } from '../integrations/integration.settings.js';
 import type { Content, Copy } from '../notifications/content.js';
 import { copyOf, type CopyLocale, LOCALES } from './copy.js';
-import type { AcceptedEvent } from './event-router.js';
+import type { AcceptedEvent } from './accepted-event.js';
 import type { Intent } from './facts.js';
 
 /** Language of devices that name none: the event's, then the integration's, then the app's. */

@@ -1,4 +1,3 @@
-import type { InboundEvent } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import type { App } from '../../access/app.entity.js';
 import { AccessService } from '../../access/access.service.js';
@@ -8,6 +7,7 @@ import { Metrics } from '../../platform/metrics.js';
 import { isUnavailable, Sql, type SqlRunner } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import { PresenceService } from '../users/presence.service.js';
+import type { AcceptedEvent } from './accepted-event.js';
 import { contentOf, intentOf, localeOf } from './event-content.js';
 import { type NotificationDraft, Planner } from './planner.js';
 import { Recipients, type ResolvedEvent } from './recipients.js';
@@ -15,15 +15,6 @@ import type { RouteNudge } from './route.nudge.js';
 
 /** How long a push about an event is worth sending. */
 const EVENT_TTL_MS = 24 * 60 * 60_000;
-
-export interface AcceptedEvent {
-  readonly appId: string;
-  readonly id: string;
-  readonly integrationId: string;
-  readonly callbackId: string;
-  readonly event: InboundEvent;
-  readonly receivedAt: Date;
-}
 
 /** How an event ended. */
 interface Settlement {

@@ -5,7 +5,7 @@ import { CallbackDevices } from '../devices/callback-devices.js';
 import { DevicesService } from '../devices/devices.service.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { Directory, type DirectoryDevice, identityKey, type Person } from './directory.js';
-import type { AcceptedEvent } from './event-router.js';
+import type { AcceptedEvent } from './accepted-event.js';
 import type { Candidate } from './planner.js';
 
 /** An event with the people and devices it concerns. */

@@ -35,6 +35,7 @@ export class PresenceBody {
    * When the app saw the change; a later report wins whatever the order of arrival. Absent, or ahead of our clock: now.
    * @example '2026-11-20T08:00:00Z'
    */
+  @ApiPropertyOptional({ format: 'date-time' })
   @IsOptional()
   @IsMoment()
   observedAt?: string;
