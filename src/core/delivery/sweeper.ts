@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { IdempotencyStore } from '../../platform/idempotency.store.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
@@ -51,6 +52,7 @@ export class Sweeper {
     private readonly sql: Sql,
     private readonly queue: Queue,
     private readonly clock: Clock,
+    private readonly idempotency: IdempotencyStore,
   ) {}
 
   /** One pass; does nothing while another process makes one. */
@@ -72,6 +74,7 @@ export class Sweeper {
       const found = { abandoned: abandoned.length, forgotten: forgotten.length, unrouted };
       if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
     });
+    await this.idempotency.purge();
   }
 
   private async nudgeUnrouted(tx: SqlRunner, before: Date): Promise<number> {
@@ -86,7 +89,6 @@ export class Sweeper {
   private async tidy(tx: SqlRunner, now: Date): Promise<void> {
     await tx.query('SELECT ensure_delivery_partitions($1, 2)', [now]);
     await tx.query('DELETE FROM inbound_guard WHERE expires_at < $1', [now]);
-    await tx.query(`DELETE FROM idempotency_key WHERE created_at < $1::timestamptz - interval '24 hours'`, [now]);
   }
 }
 

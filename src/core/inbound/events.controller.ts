@@ -1,92 +1,11 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiProperty,
-  ApiPropertyOptional,
-  ApiTags,
-} from '@nestjs/swagger';
-import { IsIn, IsOptional, Matches } from 'class-validator';
+import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentApp, RequireScope } from '../../access/scope.js';
-import { internalId, publicId } from '../../platform/ids.js';
-import { PageOf, PageQuery, paginate } from '../../platform/pagination.js';
+import { internalId } from '../../platform/ids.js';
+import { paginate } from '../../platform/pagination.js';
 import { ApiProblems } from '../../platform/problem.js';
+import { EventPage, EventQuery, EventView, eventView, RawCallbackView } from './events.dto.js';
 import { EventsService } from './events.service.js';
-import type { InboundEventRow, InboundEventState } from './inbound-event.entity.js';
-
-const STATES = ['accepted', 'routed', 'ignored', 'quarantined', 'failed'] as const;
-
-export class EventQuery extends PageQuery {
-  /** `quarantined` lists the callbacks that could not be used. */
-  @ApiPropertyOptional({ enum: STATES })
-  @IsOptional()
-  @IsIn(STATES)
-  state?: InboundEventState;
-
-  @ApiPropertyOptional({ example: 'int_019a8f3b2c4d7e5fa0b1c2d3e4f50617' })
-  @IsOptional()
-  @Matches(/^int_[0-9a-f]{32}$/, { message: 'must be an integration id' })
-  integrationId?: string;
-
-  @ApiPropertyOptional({ example: 'conversation.message' })
-  @IsOptional()
-  @Matches(/^[a-z0-9_.-]{1,64}$/, { message: 'must be an event kind' })
-  kind?: string;
-}
-
-export class EventView {
-  @ApiProperty({ example: 'evt_019a8f3b2c4d7e5fa0b1c2d3e4f50617' })
-  readonly id: string;
-
-  readonly integrationId: string;
-
-  /** Null when the callback could not be read. */
-  @ApiProperty({ type: String, nullable: true, example: 'conversation.message' })
-  readonly kind: string | null;
-
-  @ApiProperty({ enum: STATES })
-  readonly state: string;
-
-  @ApiProperty({ type: String, nullable: true })
-  readonly reason: string | null;
-
-  @ApiProperty({ type: String, nullable: true })
-  readonly detail: string | null;
-
-  /** `tolerant`: the body broke its own grammar and was repaired. */
-  @ApiProperty({ enum: ['strict', 'tolerant'] })
-  readonly parseMode: string;
-
-  /** The canonical event. */
-  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
-  readonly event: object | null;
-
-  @ApiProperty({ type: String, nullable: true })
-  readonly notificationId: string | null;
-
-  @ApiProperty({ type: Date, nullable: true })
-  readonly occurredAt: Date | null;
-
-  readonly receivedAt: Date;
-
-  @ApiProperty({ type: Date, nullable: true })
-  readonly settledAt: Date | null;
-}
-
-export class EventPage extends PageOf(EventView) {}
-
-export class RawCallbackView {
-  readonly method: string;
-
-  readonly path: string;
-
-  /** The bytes as they were verified. */
-  @ApiProperty({ format: 'byte' })
-  readonly bodyBase64: string;
-
-  readonly receivedAt: Date;
-}
 
 @ApiTags('events')
 @Controller('v1/events')
@@ -143,26 +62,4 @@ export class EventsController {
   async replay(@CurrentApp() appId: string, @Param('eventId') id: string): Promise<EventView> {
     return eventView(await this.events.replay(appId, internalId('evt', id)));
   }
-}
-
-function eventView(row: InboundEventRow): EventView {
-  const { kind, state, reason, detail, parseMode, event, occurredAt, receivedAt, settledAt } = row;
-  return {
-    id: publicId('evt', row.id),
-    integrationId: publicId('int', row.integrationId),
-    kind,
-    state,
-    reason,
-    detail,
-    parseMode,
-    // Addresses of devices are secrets.
-    event: event && {
-      ...event,
-      recipient: { ...event.recipient, devices: event.recipient.devices.map(({ platform }) => ({ platform })) },
-    },
-    notificationId: row.notificationId && publicId('ntf', row.notificationId),
-    occurredAt,
-    receivedAt,
-    settledAt,
-  };
 }

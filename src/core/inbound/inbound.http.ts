@@ -59,11 +59,13 @@ export class InboundHttp {
     const known = secretFits(address?.secret ?? '', integration, this.clock.now());
     if (!address || !integration || !adapter || !known) throw new Rejection(401, 'inbound.unauthorized');
     const { methods, bodyLimit, id } = adapter.manifest;
-    if (!methods.includes(req.method ?? '')) {
+    const request = rawRequest(req, address, await readBody(req, bodyLimit ?? DEFAULT_BODY_LIMIT));
+    const greeting = this.inbound.handshake(integration, adapter, request);
+    if (greeting) return greeting;
+    if (!methods.includes(request.method)) {
       throw new Rejection(405, 'method_not_allowed', { Allow: methods.join(', ') });
     }
-    const body = await readBody(req, bodyLimit ?? DEFAULT_BODY_LIMIT);
-    const reply = await this.inbound.receive(integration, adapter, rawRequest(req, address, body));
+    const reply = await this.inbound.receive(integration, adapter, request);
     this.metrics.inboundSeconds.observe({ plugin: id }, (performance.now() - started) / 1000);
     return reply;
   }

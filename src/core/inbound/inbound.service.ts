@@ -19,7 +19,7 @@ import { CallbackStore, quarantine } from './callback-store.js';
 
 const KEY_LIMIT = 512;
 
-/** The one flow of every callback: handshake? → verify → parse → store → acknowledge in the vendor's words. */
+/** The one flow of every callback: verify → parse → store → acknowledge in the vendor's words. */
 @Injectable()
 export class InboundService {
   private readonly log = new Logger(InboundService.name);
@@ -32,11 +32,16 @@ export class InboundService {
 
   async receive(integration: OpenedIntegration, adapter: InboundAdapter, request: RawRequest): Promise<HttpReply> {
     const now = this.clock.now();
-    const greeting = adapter.handshake?.(request, integration.config, now);
-    if (greeting) return 'ok' in greeting ? this.refuse(adapter, greeting) : this.greet(adapter, greeting);
     const verdict = adapter.verify(request, integration.config, now);
     if (!verdict.ok) return this.refuse(adapter, verdict);
     return this.keep(adapter, this.draft(integration, adapter, verdict, now));
+  }
+
+  /** Answers the vendor's address check, which may come with a method that callbacks do not use; undefined when it is none. */
+  handshake({ config }: OpenedIntegration, adapter: InboundAdapter, request: RawRequest): HttpReply | undefined {
+    const greeting = adapter.handshake?.(request, config, this.clock.now());
+    if (!greeting) return undefined;
+    return 'ok' in greeting ? this.refuse(adapter, greeting) : this.greet(adapter, greeting);
   }
 
   private async keep(adapter: InboundAdapter, draft: CallbackDraft): Promise<HttpReply> {
