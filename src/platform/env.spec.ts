@@ -38,7 +38,7 @@ describe('readEnvironment', () => {
       migrateOnBoot: true,
       platformKey: undefined,
       publicUrl: undefined,
-      logLevel: 'info',
+      logLevel: 'warn',
       shutdownGraceSeconds: 30,
     });
   });

@@ -128,7 +128,7 @@ export class TestApp {
   }
 
   device(userId: string, gateway: 'apns' | 'fcm', token: string, more: Partial<Device> = {}): Promise<Device> {
-    const installationId = `${gateway}-${token.slice(-24)}`;
+    const installationId = `${gateway}-${token.slice(0, 64)}`;
     return this.platform.app.get(DevicesService).register(
       { appId: this.id, userId, installationId },
       {

@@ -78,7 +78,7 @@ export type Authenticity = 'signature' | 'shared-secret' | 'url-secret';
 
 export interface InboundManifest<C extends object = object> extends Manifest<C> {
   readonly authenticity: Authenticity;
-  /** Methods the vendor uses; others are answered 405. */
+  /** Methods of callbacks; others are answered 405, unless `handshake` answers them. */
   readonly methods: readonly string[];
   /** Bytes of body accepted, after inflation. Default 262,144. */
   readonly bodyLimit?: number;

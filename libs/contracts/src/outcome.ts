@@ -22,8 +22,11 @@ export type SendOutcome =
   | (Failure & { readonly kind: 'wrongBinding' })
   /** This message can never be accepted. */
   | (Failure & { readonly kind: 'rejected' })
-  /** Our credentials or settings: pauses the integration and names the setting. */
-  | (Failure & { readonly kind: 'misconfigured'; readonly field?: string })
+  /**
+   * Our credentials or settings: pauses the integration and names the setting. `scope: 'target'`: only targets like
+   * this one suffer (one platform of several), so nothing is paused.
+   */
+  | (Failure & { readonly kind: 'misconfigured'; readonly field?: string; readonly scope?: 'target' })
   | (Failure & { readonly kind: 'throttled'; readonly scope: 'target' | 'channel'; readonly retryAfterMs?: number })
   | (Failure & { readonly kind: 'quotaExhausted'; readonly resetsAt?: Date })
   /** Surely not processed. */

@@ -42,6 +42,7 @@ export function decide(input: DecisionInput, outcome: SendOutcome, now: Date, ra
     case 'rejected':
       return { state: 'failed', reason: outcome.reason };
     case 'misconfigured':
+      if (outcome.scope === 'target') return { state: 'failed', reason: outcome.reason };
       return { state: 'held', reason: 'integration_paused', pause: { field: outcome.field } };
     case 'quotaExhausted':
       return holdUntil(input, outcome.resetsAt ?? new Date(now.getTime() + QUOTA_PAUSE_MS));

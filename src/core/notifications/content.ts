@@ -24,7 +24,8 @@ export interface Audience {
 
 /** The copy for a locale: exact tag, then its language, then the default. */
 export function copyFor(content: Content, locale: string): Copy {
-  const language = locale.split('-')[0] ?? locale;
-  const match = Object.keys(content.copy).find((tag) => tag.split('-')[0] === language);
-  return content.copy[locale] ?? (match ? content.copy[match] : undefined) ?? content.copy.default;
+  const tags = Object.keys(content.copy);
+  const language = locale.split('-')[0];
+  const match = tags.find((tag) => tag === locale) ?? tags.find((tag) => tag.split('-')[0] === language);
+  return (match !== undefined && content.copy[match]) || content.copy.default;
 }

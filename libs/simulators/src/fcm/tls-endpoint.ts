@@ -136,7 +136,10 @@ export class TlsEndpoint {
       return;
     }
     collect(stream, (body) => {
-      if ((stream.id ?? 0) > link.lastStreamId) return;
+      if ((stream.id ?? 0) > link.lastStreamId) {
+        stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        return;
+      }
       const { ':method': method = '', ':path': path = '', authorization = '' } = headers;
       this.#hand(new Http2Exchange(link, place, stream, method, path, authorization, body));
     });

@@ -113,7 +113,8 @@ export const echatManifest: InboundManifest<EchatConfig> = {
   ].join('\n'),
   config: EchatConfig,
   authenticity: 'signature',
-  methods: ['POST'],
+  // One edition of the documentation checks the address by GET, the other by POST.
+  methods: ['GET', 'POST'],
   emits: [
     'conversation.message',
     'conversation.started',

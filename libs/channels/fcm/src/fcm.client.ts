@@ -1,0 +1,132 @@
+import type { ChannelClient, CheckResult, SendItem, SendOutcome } from '@bellhop/contracts';
+import type { FcmCredential } from './fcm.oauth.js';
+import { settleDoubts, UNAUTHENTICATED } from './fcm.outcomes.js';
+import { type AndroidStyle, type FcmMessage, FcmPayloads, type FcmTarget, probePayload } from './fcm.payload.js';
+import type { FcmTransport } from './fcm.transport.js';
+
+export interface FcmClientSettings {
+  readonly androidStyle: AndroidStyle;
+  /** Milliseconds after which a call settles. */
+  readonly deadlineMs: number;
+}
+
+/** Nobody subscribes to it; `validate_only` keeps the message from anybody anyway. */
+const PROBE: FcmMessage = { target: { topic: 'bellhop-connection-test' }, payload: probePayload() };
+const CLOSED = { kind: 'transient', reason: 'channel.closed' } as const;
+
+/** One Firebase project, opened. */
+export class FcmClient implements ChannelClient {
+  readonly sender = {
+    send: (items: readonly SendItem[], signal: AbortSignal) => this.#whileOpen(items, signal),
+  };
+  readonly #payloads: FcmPayloads;
+  readonly #running = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    private readonly transport: FcmTransport,
+    private readonly credential: FcmCredential,
+    private readonly settings: FcmClientSettings,
+  ) {
+    this.#payloads = new FcmPayloads(settings.androidStyle);
+  }
+
+  async check(signal: AbortSignal): Promise<CheckResult> {
+    if (this.#closed) return { ok: false, code: CLOSED.reason, detail: 'the client is closed' };
+    const [outcome] = await this.#tracked(this.#deliver([PROBE], signal, true));
+    return outcome ? toCheck(outcome) : { ok: false, code: 'gateway.unknown_answer', detail: 'no outcome' };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#running).then(() => this.transport.close());
+    return this.#closed;
+  }
+
+  async #whileOpen(items: readonly SendItem[], signal: AbortSignal): Promise<readonly SendOutcome[]> {
+    return this.#closed ? items.map(() => CLOSED) : this.#tracked(this.#send(items, signal));
+  }
+
+  async #tracked<T>(call: Promise<T>): Promise<T> {
+    this.#running.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  async #send(items: readonly SendItem[], signal: AbortSignal): Promise<readonly SendOutcome[]> {
+    const prepared = items.map((item) => this.#prepare(item));
+    const messages = prepared.filter((one) => 'payload' in one);
+    const sent = (await this.#deliver(messages, signal))[Symbol.iterator]();
+    return prepared.map((one) => ('payload' in one ? sent.next().value! : one));
+  }
+
+  /** What is to be sent, or why it cannot be. */
+  #prepare({ message, target }: SendItem): FcmMessage | SendOutcome {
+    if (target.kind !== 'device') return { kind: 'rejected', reason: 'target.unsupported' };
+    const payload = this.#payloads.of(message, target.platform);
+    if ('kind' in payload) return payload;
+    const address: FcmTarget = target.identifier === 'fid' ? { fid: target.token } : { token: target.token };
+    return { target: address, payload };
+  }
+
+  async #deliver(
+    messages: readonly FcmMessage[],
+    signal: AbortSignal,
+    validateOnly = false,
+  ): Promise<readonly SendOutcome[]> {
+    if (messages.length === 0) return [];
+    const sentAt = new Date();
+    const deadline = startDeadline(signal, this.settings.deadlineMs);
+    try {
+      const outcomes = await this.#withFreshToken(messages, deadline.signal, validateOnly);
+      const payloads = messages.map((message) => message.payload);
+      return settleDoubts(outcomes, payloads, sentAt);
+    } finally {
+      deadline.release();
+    }
+  }
+
+  /** A refused access token is replaced once; only what it was refused for goes again. */
+  async #withFreshToken(
+    messages: readonly FcmMessage[],
+    signal: AbortSignal,
+    validateOnly: boolean,
+  ): Promise<readonly SendOutcome[]> {
+    const startedAt = Date.now();
+    const first = await this.transport.send(messages, signal, validateOnly);
+    const refused = messages.filter((_, index) => isUnauthenticated(first[index]));
+    if (refused.length === 0) return first;
+    this.credential.renew(startedAt);
+    const second = (await this.transport.send(refused, signal, validateOnly))[Symbol.iterator]();
+    return first.map((outcome) => (isUnauthenticated(outcome) ? second.next().value! : outcome));
+  }
+}
+
+function isUnauthenticated(outcome: SendOutcome | undefined): boolean {
+  return outcome?.kind === 'misconfigured' && outcome.reason === UNAUTHENTICATED;
+}
+
+function toCheck(outcome: SendOutcome): CheckResult {
+  if (outcome.kind === 'accepted') return { ok: true, detail: 'FCM accepted a message for validation' };
+  const field = outcome.kind === 'misconfigured' ? outcome.field : undefined;
+  const detail = outcome.detail ?? outcome.vendorCode ?? outcome.kind;
+  return { ok: false, code: outcome.reason, detail, ...(field && { field }) };
+}
+
+/** A signal that aborts with `signal` or after `ms`; its timer keeps the process alive until it is released. */
+function startDeadline(signal: AbortSignal, ms: number): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const follow = () => controller.abort(signal.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException('deadline', 'TimeoutError')), ms);
+  signal.addEventListener('abort', follow, { once: true });
+  if (signal.aborted) follow();
+  return {
+    signal: controller.signal,
+    release: () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', follow);
+    },
+  };
+}

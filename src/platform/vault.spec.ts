@@ -1,0 +1,84 @@
+import { Vault, type VaultKey } from './vault.js';
+
+const key = (id: string, byte: number): VaultKey => ({ id, bytes: Buffer.alloc(32, byte) });
+const old = key('2025', 1);
+const current = key('2026', 2);
+const vault = new Vault([current, old]);
+const CONTEXT = 'device:app-1:device-1';
+
+describe('Vault', () => {
+  it.each(['a token', '', '密钥 👩‍👩‍👧‍👦', 'x'.repeat(100_000)])('opens what it sealed: %#', (plaintext) => {
+    expect(vault.open(vault.seal(plaintext, CONTEXT), CONTEXT)).toBe(plaintext);
+  });
+
+  it('shows nothing of what it sealed, and never the same', () => {
+    const [one, other] = [vault.seal('a token', CONTEXT), vault.seal('a token', CONTEXT)];
+    expect(one.includes('a token')).toBe(false);
+    expect(one.equals(other)).toBe(false);
+  });
+
+  it('names the key that sealed, which is the first of the ring', () => {
+    const sealed = vault.seal('a token', CONTEXT);
+    expect([sealed[0], sealed.subarray(1, 5).toString()]).toEqual([4, '2026']);
+  });
+
+  it('opens with every key of the ring', () => {
+    const sealed = new Vault([old]).seal('a token', CONTEXT);
+    expect(vault.open(sealed, CONTEXT)).toBe('a token');
+  });
+
+  it('opens nothing without the key, and names it', () => {
+    const sealed = vault.seal('a token', CONTEXT);
+    expect(() => new Vault([old]).open(sealed, CONTEXT)).toThrow('The key ring has no key named "2026".');
+  });
+
+  it('opens nothing with another key of the same name', () => {
+    const sealed = vault.seal('a token', CONTEXT);
+    expect(() => new Vault([key('2026', 9)]).open(sealed, CONTEXT)).toThrow();
+  });
+
+  it('opens nothing in the place of another row', () => {
+    const sealed = vault.seal('a token', CONTEXT);
+    expect(() => vault.open(sealed, 'device:app-1:device-2')).toThrow();
+    expect(() => vault.open(sealed, '')).toThrow();
+  });
+
+  it('opens nothing that was changed, wherever', () => {
+    const sealed = vault.seal('a token', CONTEXT);
+    for (let i = 0; i < sealed.length; i++) {
+      const changed = Buffer.from(sealed);
+      changed[i] = (changed[i] as number) ^ 1;
+      expect(() => vault.open(changed, CONTEXT)).toThrow();
+    }
+  });
+
+  it('opens nothing that was cut short', () => {
+    const sealed = vault.seal('a token', CONTEXT);
+    for (let length = 0; length < sealed.length; length++) {
+      expect(() => vault.open(sealed.subarray(0, length), CONTEXT)).toThrow();
+    }
+  });
+
+  it('needs a key', () => {
+    expect(() => new Vault([])).toThrow('The key ring is empty.');
+  });
+});
+
+describe('tokenHash', () => {
+  const hash = (ring: readonly VaultKey[], token = 'a token') => new Vault(ring).tokenHash(token).toString('hex');
+
+  it('is the same for the same token, and 32 bytes', () => {
+    expect(hash([old])).toBe(hash([old]));
+    expect(vault.tokenHash('a token')).toHaveLength(32);
+  });
+
+  it('is another for another token or key', () => {
+    expect(hash([old], 'another')).not.toBe(hash([old]));
+    expect(hash([current])).not.toBe(hash([old]));
+  });
+
+  it('outlives a rotation: a new key in front changes nothing', () => {
+    expect(hash([current, old])).toBe(hash([old]));
+    expect(hash([key('2027', 3), current, old])).toBe(hash([old]));
+  });
+});
