@@ -1,5 +1,6 @@
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, NotFoundException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
 import { DataSource } from 'typeorm';
@@ -30,6 +31,7 @@ export async function createBellhop(options: AppOptions): Promise<INestApplicati
   try {
     await prepareSchema(app, options);
     app.use(helmet());
+    if (options.environment.role === 'worker') app.use(probesOnly);
     setUpDocs(app);
     const inbound = app.get(InboundHttp);
     if (options.environment.role !== 'worker')
@@ -50,6 +52,11 @@ export async function shutDown(app: INestApplication, graceMs: number): Promise<
   server.closeIdleConnections();
   await app.get(WorkLoops).drain(graceMs);
   await app.close();
+}
+
+/** A worker answers probes; whoever calls the API of one has the wrong address. */
+function probesOnly(request: Request, _response: Response, next: NextFunction): void {
+  next(/^\/(health|metrics)(\/|$)/.test(request.path) ? undefined : new NotFoundException());
 }
 
 async function prepareSchema(app: INestApplication, { environment }: AppOptions): Promise<void> {

@@ -19,6 +19,7 @@ const EVENT_TTL_MS = 24 * 60 * 60_000;
 /** How an event ended. */
 interface Settlement {
   readonly row: AcceptedEvent;
+  readonly plugin: string;
   readonly state: 'routed' | 'ignored' | 'failed';
   readonly reason?: string;
   readonly detail?: string;
@@ -74,7 +75,7 @@ export class EventRouter {
   async route(nudge: RouteNudge): Promise<void> {
     try {
       const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge));
-      for (const { row, state } of settled) this.count(row, state);
+      for (const { row, plugin, state } of settled) this.metrics.events.inc({ plugin, kind: row.event.kind, state });
     } catch (error) {
       if (isUnavailable(error)) throw error;
       await this.isolate(nudge, error as Error);
@@ -189,16 +190,13 @@ export class EventRouter {
     ];
     await tx.query(SETTLE, values, 'settle-events');
   }
-
-  private count(row: AcceptedEvent, state: string): void {
-    this.metrics.events.inc({ plugin: row.event.kind.split('.')[0] ?? '', kind: row.event.kind, state });
-  }
 }
 
 function settlementOf(resolved: ResolvedEvent, last: ResolvedEvent | undefined, notificationId?: string): Settlement {
-  const { row, userIds, candidates } = resolved;
+  const { row, integration, userIds, candidates } = resolved;
+  const settled = { row, plugin: integration.plugin.id };
   const nobody = userIds.length === 0 && candidates.length === 0;
-  if (nobody) return { row, state: 'ignored', reason: 'unroutable', detail: resolved.decisions.at(-1) };
-  if (!row.event.push.notify) return { row, state: 'routed', reason: 'silent' };
-  return { row, state: 'routed', notificationId, ...(resolved !== last && { reason: 'batched' }) };
+  if (nobody) return { ...settled, state: 'ignored', reason: 'unroutable', detail: resolved.decisions.at(-1) };
+  if (!row.event.push.notify) return { ...settled, state: 'routed', reason: 'silent' };
+  return { ...settled, state: 'routed', notificationId, ...(resolved !== last && { reason: 'batched' }) };
 }
