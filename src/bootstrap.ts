@@ -1,4 +1,5 @@
-import { type INestApplication, NotFoundException } from '@nestjs/common';
+import { NotFoundError } from '@bellhop/contracts';
+import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
@@ -56,7 +57,7 @@ export async function shutDown(app: INestApplication, graceMs: number): Promise<
 
 /** A worker answers probes; whoever calls the API of one has the wrong address. */
 function probesOnly(request: Request, _response: Response, next: NextFunction): void {
-  next(/^\/(health|metrics)(\/|$)/.test(request.path) ? undefined : new NotFoundException());
+  next(/^\/(health|metrics)(\/|$)/.test(request.path) ? undefined : new NotFoundError('This address'));
 }
 
 async function prepareSchema(app: INestApplication, { environment }: AppOptions): Promise<void> {

@@ -10,7 +10,13 @@ const EX_CONFIG = 78;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
+const welcome = ({ role }: Environment, url: string): string =>
+  role === 'worker'
+    ? `Bellhop (worker) works; probes at ${url}/health/ready`
+    : `Bellhop (${role}) listens on ${url}, documentation at ${url}/docs`;
+
 async function main(): Promise<void> {
+  requireNode(24);
   const environment = readEnvironment();
   const embedded = environment.databaseUrl ? undefined : await startDatabase(environment);
   const databaseUrl = environment.databaseUrl ?? embedded?.url ?? '';
@@ -19,10 +25,20 @@ async function main(): Promise<void> {
     const url = await listen(app, environment);
     const sandbox = environment.sandbox ? await startSandbox(app, environment, url) : undefined;
     stopOnSignals(app, environment, embedded, sandbox);
-    say(sandbox ? sandbox.banner : `Bellhop (${environment.role}) listens on ${url}, documentation at ${url}/docs`);
+    say(sandbox?.banner ?? welcome(environment, url));
   } catch (error) {
     await embedded?.stop();
     throw error;
+  }
+}
+
+/** The system's Node may be older than the one that npm scripts bring along. */
+function requireNode(major: number): void {
+  const running = process.versions.node;
+  if (Number.parseInt(running, 10) < major) {
+    throw new UnsuitableStartError(
+      `Bellhop needs Node ${major}, this is ${running}. Use "npm start", which brings its own.`,
+    );
   }
 }
 
@@ -41,16 +57,17 @@ async function listen(app: INestApplication, { host, port, sandbox }: Environmen
       return publicAddress(await app.getUrl());
     } catch (error) {
       const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!taken || candidate >= last) throw taken ? new PortTakenError(port) : error;
+      if (!taken) throw error;
+      if (candidate >= last)
+        throw new UnsuitableStartError(
+          `Port ${port} is in use. Stop the program that has it, or set PORT to another one.`,
+        );
     }
   }
 }
 
-class PortTakenError extends Error {
-  constructor(port: number) {
-    super(`Port ${port} is in use. Stop the program that has it, or set PORT to another one.`);
-  }
-}
+/** Nothing is wrong with the program: whoever starts it has to change something. */
+class UnsuitableStartError extends Error {}
 
 const publicAddress = (url: string): string => url.replace('[::1]', '127.0.0.1').replace('0.0.0.0', '127.0.0.1');
 
@@ -81,7 +98,7 @@ function stopOnSignals(
 }
 
 main().catch((error: Error) => {
-  const configuration = error instanceof EnvironmentInvalidError || error instanceof PortTakenError;
+  const configuration = error instanceof EnvironmentInvalidError || error instanceof UnsuitableStartError;
   if (error instanceof StaleSchemaError) say(`${error.message}\nRun: npm run migrate (or set MIGRATE_ON_BOOT=true).`);
   else say(configuration ? error.message : (error.stack ?? error.message));
   process.exit(configuration || error instanceof StaleSchemaError ? EX_CONFIG : 1);

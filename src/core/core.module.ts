@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccessModule } from '../access/access.module.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
+import { Lease } from './delivery/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackDevices } from './devices/callback-devices.js';
 import { DevicesModule } from './devices/devices.module.js';
@@ -55,6 +56,7 @@ import { WorkLoops } from './work-loops.js';
     EventRouter,
     NotificationsService,
     DeliveryWorker,
+    Lease,
     Sweeper,
     TraceService,
     WorkLoops,

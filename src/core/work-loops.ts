@@ -4,6 +4,7 @@ import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue.js';
 import { DELIVER_QUEUE, type DeliverNudge } from './delivery/deliver.nudge.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
+import { Lease } from './delivery/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackStore } from './inbound/callback-store.js';
 import { EventRouter } from './routing/event-router.js';
@@ -13,7 +14,6 @@ const ROUTERS = 2;
 const DELIVERERS = 8;
 /** Batches of one lane that this process sends at once. */
 const PER_LANE = 4;
-const SWEEP_MS = 15_000;
 
 /** Starts and stops the work of a process, according to its role. */
 @Injectable()
@@ -29,6 +29,7 @@ export class WorkLoops {
     private readonly sweeper: Sweeper,
     private readonly store: CallbackStore,
     private readonly metrics: Metrics,
+    private readonly lease: Lease,
   ) {}
 
   /** Every role needs the queue to write to; only workers take from it. */
@@ -43,7 +44,7 @@ export class WorkLoops {
       (nudge) => this.deliverer.deliver(nudge),
     );
     await this.sweep();
-    this.sweeping = setInterval(() => void this.sweep(), SWEEP_MS);
+    this.sweeping = setInterval(() => void this.sweep(), this.lease.sweepMs);
   }
 
   /** Finishes what is under way: callbacks that wait to be committed, then batches that are being sent. */

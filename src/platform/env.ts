@@ -104,7 +104,7 @@ export class Environment extends DatabaseEnvironment {
   @IsKeyRing()
   readonly keys: readonly VaultKey[] = [];
 
-  /** Bearer key that manages apps. Absent: apps are managed with the command line only. */
+  /** Bearer key that manages apps. Absent: nobody can create one. */
   @Variable('BELLHOP_PLATFORM_KEY', {
     about: 'Bearer key that manages apps, 32 characters or more (openssl rand -hex 32). Not set: no such access.',
     example: '<64 hex digits>',
@@ -139,6 +139,20 @@ export class Environment extends DatabaseEnvironment {
   )
   @IsWhole(0, 3600)
   readonly shutdownGraceSeconds: number = 30;
+
+  /** Seconds. */
+  @Variable(
+    'BELLHOP_LEASE_SECONDS',
+    {
+      about:
+        'Seconds after which deliveries of a worker that fell silent are given to another one, 10 to 3600. A batch has ' +
+        'half of it to be sent: shorter is sooner after a crash, and cuts more batches off at a slow gateway.',
+      example: '90',
+    },
+    toInteger,
+  )
+  @IsWhole(10, 3600)
+  readonly leaseSeconds: number = 90;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -88,9 +88,22 @@ export class Queue implements OnApplicationShutdown {
         notifyPollingIntervalSeconds: 0.5,
       },
       async (jobs: Job<T>[]) => {
-        for (const job of jobs) await handler(job.data);
+        for (const job of jobs) await this.attempt(queue, job, handler);
       },
     );
+  }
+
+  private async attempt<T extends object>(
+    queue: string,
+    job: Job<T>,
+    handler: (data: T) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await handler(job.data);
+    } catch (error) {
+      this.log.error({ err: error, queue, job: job.id }, 'Work failed; it is tried again');
+      throw error;
+    }
   }
 
   /** Nudges that wait or run, per queue. */

@@ -32,7 +32,10 @@ export class RequestValidationPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'body' && value !== undefined && !isRecord(value)) throw invalidRequest([NO_OBJECT]);
     try {
-      return await super.transform(value, metadata);
+      const read: unknown = await super.transform(value, metadata);
+      const unstorable = metadata.type === 'body' ? unstorableTexts(value) : [];
+      if (unstorable.length > 0) throw invalidRequest(unstorable);
+      return read;
     } catch (error) {
       if (error instanceof Faults) throw invalidRequest(issuesOf(error.found).map((issue) => placed(issue, metadata)));
       // class-transformer recurses: the stack gives out long before a body of legal size does.
@@ -44,6 +47,21 @@ export class RequestValidationPipe extends ValidationPipe {
 
 const NO_OBJECT: FieldIssue = { field: '', message: 'must be a JSON object' };
 const TOO_DEEP: FieldIssue = { field: '', message: 'is nested too deeply' };
+
+const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
+
+/** Texts and names that PostgreSQL takes neither as text nor inside JSON. */
+function unstorableTexts(value: unknown, field = ''): FieldIssue[] {
+  if (typeof value === 'string') return isStorable(value) ? [] : [{ field, message: UNSTORABLE }];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, part]) =>
+    isStorable(name)
+      ? unstorableTexts(part, `${field}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+      : [{ field, message: UNSTORABLE }],
+  );
+}
+
+const UNSTORABLE = 'must be text without NUL characters and broken surrogates';
 
 function placed({ field, message }: FieldIssue, { type }: ArgumentMetadata): FieldIssue {
   if (type === 'query') return { field: `?${field.slice(1)}`, message };

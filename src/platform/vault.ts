@@ -10,6 +10,8 @@ export interface VaultKey {
 const ALGORITHM = 'aes-256-gcm';
 const IV = 12;
 const TAG = 16;
+/** Said to the cipher as well, which would otherwise take the beginning of a tag for one. */
+const TAG_LENGTH = { authTagLength: TAG };
 
 /**
  * Seals secrets and tokens at rest. The first key of the ring seals, every key opens.
@@ -30,7 +32,7 @@ export class Vault {
   seal(plaintext: string, context: string): Buffer {
     const { id, bytes } = this.ring[0] as VaultKey;
     const iv = randomBytes(IV);
-    const cipher = createCipheriv(ALGORITHM, bytes, iv).setAAD(Buffer.from(context));
+    const cipher = createCipheriv(ALGORITHM, bytes, iv, TAG_LENGTH).setAAD(Buffer.from(context));
     const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
     return Buffer.concat([Buffer.from([id.length]), Buffer.from(id), iv, cipher.getAuthTag(), body]);
   }
@@ -43,7 +45,7 @@ export class Vault {
     if (!key) throw new Error(`The key ring has no key named "${id}".`);
     const iv = sealed.subarray(idEnd, idEnd + IV);
     const tag = sealed.subarray(idEnd + IV, idEnd + IV + TAG);
-    const decipher = createDecipheriv(ALGORITHM, key, iv).setAAD(Buffer.from(context)).setAuthTag(tag);
+    const decipher = createDecipheriv(ALGORITHM, key, iv, TAG_LENGTH).setAAD(Buffer.from(context)).setAuthTag(tag);
     return Buffer.concat([decipher.update(sealed.subarray(idEnd + IV + TAG)), decipher.final()]).toString('utf8');
   }
 

@@ -170,7 +170,7 @@ function bannerOf(state: SandboxState, url: string): string {
   });
   return [
     '',
-    'Bellhop sandbox: embedded database, simulated gateways, one demo app. Nothing leaves this machine.',
+    'Bellhop sandbox: simulated gateways and one demo app. Nothing leaves this machine.',
     '',
     `  API documentation  ${url}/docs`,
     `  API key            ${state.apiKey}`,

@@ -124,6 +124,13 @@ export class Shop {
     await this.settled();
   }
 
+  /** Asks for a push over the API; it must be accepted. */
+  async notify(audience: object, content: object = { title: 'Hello' }, more: object = {}): Promise<string> {
+    const reply = await this.app.call<{ id: string }>('POST', '/v1/notifications', { audience, content, ...more });
+    expect([reply.status, reply.body]).toEqual([202, reply.body]);
+    return reply.body.id;
+  }
+
   /** Waits until no event waits to be routed, and no delivery to be sent. */
   settled(): Promise<unknown> {
     return eventually(async () => {

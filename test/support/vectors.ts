@@ -131,8 +131,9 @@ export class Door {
 
   private async counted(before: ReadonlyMap<string, number>): Promise<string> {
     const grown = [...(await this.counts())].filter(([label, value]) => value !== (before.get(label) ?? 0));
-    if (grown.length !== 1) throw new Error(`One request was counted as ${JSON.stringify(grown)}`);
-    return (grown[0]?.[0] as string).split(' ')[1] as string;
+    const [result = '', ...more] = grown.map(([label]) => label.slice(label.indexOf(' ') + 1));
+    if (!result || more.length > 0) throw new Error(`One request was counted as ${JSON.stringify(grown)}`);
+    return result;
   }
 }
 

@@ -92,7 +92,7 @@ export interface Presence {
   readonly session: string;
 }
 
-/** A reason that forbids the push whoever receives it (nim.md section 3, rules 1 to 4). */
+/** A reason that forbids the push whoever receives it or what it holds. */
 export type Veto = 'notFriends' | 'blacklisted' | 'antispam' | 'pushDisabled';
 
 /** What the vendor says about showing the event. */

@@ -20,11 +20,8 @@ import {
   settleNotifications,
   targetOf,
 } from './delivery-batch.js';
+import { Lease } from './lease.js';
 import { applyVerdicts, MassInvalidationBrake } from './token-hygiene.js';
-
-/** A batch that is not done by then is given up; the rest of the lease is for writing the results. */
-const SEND_DEADLINE_MS = 45_000;
-export const LEASE_MS = 90_000;
 
 interface Judged {
   readonly delivery: ClaimedDelivery;
@@ -47,11 +44,12 @@ export class DeliveryWorker {
     private readonly metrics: Metrics,
     private readonly integrations: IntegrationCache,
     private readonly clients: ChannelClients,
+    private readonly lease: Lease,
   ) {}
 
   async deliver(nudge: DeliverNudge): Promise<void> {
-    const integration = await this.integrations.find(nudge.integrationId);
-    if (!integration || integration.row.state === 'paused') return this.hold(nudge);
+    const integration = await this.activeIntegration(nudge);
+    if (!integration) return this.hold(nudge);
     const claimed = await this.claim(nudge);
     if (claimed.length === 0) return;
     const sentAt = this.clock.now();
@@ -63,11 +61,20 @@ export class DeliveryWorker {
     this.count(integration, judged, ms);
   }
 
+  /** A pause is looked up afresh: what another process has just resumed would otherwise be held, and nobody would release it. */
+  private async activeIntegration({ appId, integrationId }: DeliverNudge): Promise<OpenedIntegration | undefined> {
+    const known = await this.integrations.find(integrationId);
+    if (known?.row.state === 'active') return known;
+    this.integrations.forget(appId, integrationId);
+    const fresh = await this.integrations.find(integrationId);
+    return fresh?.row.state === 'active' ? fresh : undefined;
+  }
+
   private async claim(nudge: DeliverNudge): Promise<ClaimedDelivery[]> {
     const now = this.clock.now();
-    const lease = new Date(now.getTime() + LEASE_MS);
+    const leaseUntil = new Date(now.getTime() + this.lease.ms);
     const rows = await this.sql.transaction(async (tx) => {
-      const claimed = await claimBatch(tx, nudge, now, lease);
+      const claimed = await claimBatch(tx, nudge, now, leaseUntil);
       await settleNotifications(
         tx,
         nudge.appId,
@@ -89,7 +96,7 @@ export class DeliveryWorker {
       if (!client.sender) throw new Error(`Channel "${integration.plugin.id}" cannot send.`);
       const messages = new Messages();
       const items = claimed.map((delivery) => this.itemOf(delivery, messages, appId));
-      const outcomes = await client.sender.send(items, AbortSignal.timeout(SEND_DEADLINE_MS));
+      const outcomes = await client.sender.send(items, AbortSignal.timeout(this.lease.sendDeadlineMs));
       if (outcomes.length !== items.length) throw new Error('The channel answered for another number of targets.');
       return outcomes;
     } catch (error) {

@@ -6,10 +6,9 @@ import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
 import { MAX_ATTEMPTS } from './decide.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
+import { Lease } from './lease.js';
 import { type Recorded, settleNotifications } from './delivery-batch.js';
 
-/** Rows that wait this long without being handled have lost their nudge. */
-const LOST_MS = 60_000;
 const LIMIT = 5_000;
 /** One sweep at a time in the whole cluster. */
 const LOCK = 0x62656c6c;
@@ -40,6 +39,18 @@ const FORGOTTEN = `
   WHERE d.app_id = lost.app_id AND d.id = lost.id
   RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
 
+// Held while somebody resumed or mended the integration: the release came too early for them.
+const RELEASED = `
+  UPDATE delivery d SET state = 'queued', reason = NULL, updated_at = $1
+  FROM (
+    SELECT held.app_id, held.id FROM delivery held
+    JOIN integration i ON i.app_id = held.app_id AND i.id = held.integration_id AND i.state = 'active'
+    WHERE held.state = 'held' AND held.reason = 'integration_paused'
+    ORDER BY held.id LIMIT $2 FOR UPDATE OF held SKIP LOCKED
+  ) lost
+  WHERE d.app_id = lost.app_id AND d.id = lost.id
+  RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+
 const UNROUTED = `
   SELECT app_id, id FROM inbound_event WHERE state = 'accepted' AND received_at < $1 ORDER BY id LIMIT $2`;
 
@@ -53,6 +64,7 @@ export class Sweeper {
     private readonly queue: Queue,
     private readonly clock: Clock,
     private readonly idempotency: IdempotencyStore,
+    private readonly lease: Lease,
   ) {}
 
   /** One pass; does nothing while another process makes one. */
@@ -61,17 +73,19 @@ export class Sweeper {
       const [lock] = await tx.query<{ locked: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS locked', [LOCK]);
       if (!lock?.locked) return;
       const now = this.clock.now();
-      const lost = new Date(now.getTime() - LOST_MS);
+      const lost = new Date(now.getTime() - this.lease.lostMs);
       const abandoned = await tx.query<DueDelivery & Recorded>(ABANDONED, [now, LIMIT, MAX_ATTEMPTS]);
       for (const [appId, rows] of Map.groupBy(abandoned, (row) => row.appId)) {
         await settleNotifications(tx, appId, now, rows);
       }
       const forgotten = await tx.query<DueDelivery>(FORGOTTEN, [now, lost, LIMIT]);
       const again = abandoned.filter(({ state }) => state === 'queued');
-      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...again, ...forgotten]));
+      const released = await tx.query<DueDelivery>(RELEASED, [now, LIMIT]);
+      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...again, ...forgotten, ...released]));
       const unrouted = await this.nudgeUnrouted(tx, lost);
       await this.tidy(tx, now);
-      const found = { abandoned: abandoned.length, forgotten: forgotten.length, unrouted };
+      const counts = { abandoned: abandoned.length, forgotten: forgotten.length, released: released.length };
+      const found = { ...counts, unrouted };
       if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
     });
     await this.idempotency.purge();

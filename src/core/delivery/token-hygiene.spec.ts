@@ -1,3 +1,6 @@
+import { Client } from 'pg';
+import { freshDatabase, type FreshDatabase } from '../../../test/support/postgres.js';
+import { newId } from '../../platform/ids.js';
 import type { SqlRunner } from '../../platform/sql.js';
 import type { Decision } from './decide.js';
 import { applyVerdicts, type DeviceVerdict, MassInvalidationBrake } from './token-hygiene.js';
@@ -6,9 +9,11 @@ const NOW = new Date('2026-01-15T08:00:00.000Z');
 const at = (ms: number): Date => new Date(NOW.getTime() + ms);
 
 type Verdict = Decision['device'];
-const dead: Verdict = { verdict: 'dead', since: NOW };
-const elsewhere: Verdict = { verdict: 'elsewhere' };
-const reached: Verdict = { verdict: 'reached' };
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const dead: DeviceVerdict['device'] = { verdict: 'dead', since: NOW };
+const elsewhere: DeviceVerdict['device'] = { verdict: 'elsewhere' };
+const reached: DeviceVerdict['device'] = { verdict: 'reached' };
 const times = (count: number, verdict: Verdict): Verdict[] => Array.from({ length: count }, () => verdict);
 
 describe('MassInvalidationBrake', () => {
@@ -56,38 +61,124 @@ describe('MassInvalidationBrake', () => {
 });
 
 describe('applyVerdicts', () => {
-  /** Keeps the statements instead of running them. */
-  async function statementsFor(verdicts: readonly DeviceVerdict[]): Promise<unknown[][]> {
-    const kept: unknown[][] = [];
-    const tx: SqlRunner = {
-      query: async <T>(_sql: string, values?: unknown) => {
-        kept.push(values as unknown[]);
-        return [] as T[];
-      },
-    };
-    await applyVerdicts(tx, 'app', NOW, at(-5), verdicts);
-    return kept;
+  const APP = newId();
+  const SENT = at(-1_000);
+  let database: FreshDatabase;
+  let client: Client;
+  let tx: SqlRunner;
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+    client = new Client({ connectionString: database.url });
+    await client.connect();
+    tx = { query: async (text, values) => (await client.query(text, values as unknown[])).rows };
+    await client.query(`INSERT INTO app (id, name, deep_link_scheme) VALUES ($1, 'Shop', 'shop')`, [APP]);
+  });
+  afterAll(async () => {
+    await client?.end();
+    await database?.drop();
+  });
+
+  interface DeviceRow {
+    readonly state?: string;
+    readonly environment?: string;
+    readonly tokenUpdatedAt?: Date;
+    readonly lastAcceptedAt?: Date;
   }
 
-  it('asks nothing of the database when nothing was learned', async () => {
-    expect(await statementsFor([])).toEqual([]);
-  });
+  /** A device as it was, a verdict, and what is left of it. */
+  async function after(before: DeviceRow, ...verdicts: Omit<DeviceVerdict, 'deviceId'>[]): Promise<object> {
+    const id = newId();
+    const { state = 'active', environment = 'unknown', tokenUpdatedAt = at(-DAY), lastAcceptedAt = null } = before;
+    await client.query(
+      `INSERT INTO device (app_id, id, installation_id, platform, gateway, identifier, sealed_token, token_hash, environment,
+                           state, token_updated_at, last_seen_at, last_accepted_at)
+       VALUES ($1, $2::uuid, $2::text, 'ios', 'apns', 'token', '', $2::text::bytea, $3, $4, $5, $5, $6)`,
+      [APP, id, environment, state, tokenUpdatedAt, lastAcceptedAt],
+    );
+    await applyVerdicts(
+      tx,
+      APP,
+      NOW,
+      SENT,
+      verdicts.map((verdict) => ({ deviceId: id, ...verdict })),
+    );
+    const { rows } = await client.query<object>(
+      `SELECT state, state_reason AS reason, environment, last_accepted_at AS "acceptedAt" FROM device WHERE id = $1`,
+      [id],
+    );
+    return rows[0] ?? {};
+  }
 
-  it('writes those that were reached with the environment that was found', async () => {
-    const verdicts: DeviceVerdict[] = [
-      { deviceId: 'a', device: { verdict: 'reached', environment: 'sandbox' } },
-      { deviceId: 'b', device: { verdict: 'reached' } },
-    ];
-    expect(await statementsFor(verdicts)).toEqual([['app', NOW, ['a', 'b'], ['sandbox', null]]]);
-  });
+  const against = (device: DeviceVerdict['device']) => ({ reason: 'token.unregistered', device });
 
-  it('retires the dead as of the gateway’s word and suspects the others as of the call', async () => {
-    const verdicts: DeviceVerdict[] = [
-      { deviceId: 'a', reason: 'token.unregistered', device: { verdict: 'dead', since: at(-60_000) } },
-      { deviceId: 'b', device: { verdict: 'elsewhere' } },
-    ];
-    expect(await statementsFor(verdicts)).toEqual([
-      ['app', NOW, ['a', 'b'], ['retired', 'suspect'], ['token.unregistered', null], [at(-60_000), at(-5)]],
-    ]);
+  it.each([
+    ['its first success', {}, [{ device: reached }], { state: 'active', acceptedAt: NOW }],
+    ['the next one, soon', { lastAcceptedAt: at(-HOUR) }, [{ device: reached }], { acceptedAt: at(-HOUR) }],
+    ['the next one, later', { lastAcceptedAt: at(-HOUR - 1) }, [{ device: reached }], { acceptedAt: NOW }],
+    [
+      'a success in the environment that was found',
+      { lastAcceptedAt: at(-1) },
+      [{ device: { verdict: 'reached', environment: 'sandbox' } }],
+      { environment: 'sandbox', acceptedAt: NOW },
+    ],
+    [
+      'a success that says nothing of environments',
+      { environment: 'sandbox' },
+      [{ device: reached }],
+      { environment: 'sandbox' },
+    ],
+    [
+      'two in one batch',
+      {},
+      [{ device: reached }, { device: { verdict: 'reached', environment: 'sandbox' } }],
+      { environment: 'sandbox', acceptedAt: NOW },
+    ],
+    ['death', {}, [against(dead)], { state: 'retired', reason: 'token.unregistered' }],
+    [
+      'death before the token was registered again',
+      { tokenUpdatedAt: at(-HOUR) },
+      [against({ verdict: 'dead', since: at(-HOUR) })],
+      { state: 'active', reason: null },
+    ],
+    [
+      'death since then',
+      { tokenUpdatedAt: at(-HOUR) },
+      [against({ verdict: 'dead', since: at(-HOUR + 1) })],
+      { state: 'retired' },
+    ],
+    ['belonging elsewhere', {}, [against(elsewhere)], { state: 'suspect', reason: 'token.unregistered' }],
+    [
+      'belonging elsewhere, when it was registered after the call',
+      { tokenUpdatedAt: SENT },
+      [against(elsewhere)],
+      { state: 'active', reason: null },
+    ],
+    ['death, when it is retired already', { state: 'retired' }, [against(dead)], { state: 'retired', reason: null }],
+    ['belonging elsewhere, when it is retired', { state: 'retired' }, [against(elsewhere)], { state: 'retired' }],
+    ['nothing', {}, [], { state: 'active', reason: null, acceptedAt: null }],
+  ] satisfies [string, DeviceRow, Omit<DeviceVerdict, 'deviceId'>[], object][])(
+    'takes %s into account',
+    async (_name, before, verdicts, expected) => {
+      expect(await after(before, ...verdicts)).toMatchObject(expected);
+    },
+  );
+
+  it('touches no device of another app', async () => {
+    await after({});
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT id FROM device WHERE app_id = $1 AND state = 'active'`,
+      [APP],
+    );
+    await applyVerdicts(
+      tx,
+      newId(),
+      NOW,
+      SENT,
+      rows.map(({ id }) => ({ deviceId: id, ...against(dead) })),
+    );
+    const untouched = await client.query(`SELECT FROM device WHERE app_id = $1 AND state = 'active'`, [APP]);
+    expect(untouched.rowCount).toBe(rows.length);
+    expect(rows).not.toHaveLength(0);
   });
 });

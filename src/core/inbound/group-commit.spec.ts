@@ -30,7 +30,7 @@ function commits(limits: Partial<GroupCommitLimits> = {}) {
   return { group, flushes, add, started };
 }
 
-type Settled = { readonly promise: Promise<string>; now(): string };
+type Settled = { readonly promise: Promise<string>; readonly now: () => string };
 
 /** The result as it stands at any moment. */
 function settled(promise: Promise<string>): Settled {

@@ -75,7 +75,7 @@ export class InboundEventRow {
   settledAt: Date | null;
 }
 
-/** The bytes of a callback as the adapter verified them (decrypted where the vendor encrypts). Kept for a short time. */
+/** The bytes of a callback as the adapter verified them (decrypted where the vendor encrypts). */
 @Entity('inbound_raw')
 export class InboundRaw {
   @PrimaryColumn('uuid', { name: 'app_id' })

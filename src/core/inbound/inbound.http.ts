@@ -109,11 +109,17 @@ function parseAddress(url: string): Address | undefined {
   const integrationId = id.startsWith('int_') ? id.slice(4) : id;
   if (!UUID.test(integrationId)) return undefined;
   return {
-    integrationId: integrationId.toLowerCase(),
+    integrationId: dashed(integrationId),
     secret,
     path: rest.join('/'),
     search: mark < 0 ? '' : url.slice(mark + 1),
   };
+}
+
+/** The one spelling under which the rest of the core knows an id. */
+function dashed(uuid: string): string {
+  const hex = uuid.replaceAll('-', '').toLowerCase();
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 const NOBODY = Buffer.alloc(32);

@@ -63,7 +63,6 @@ export class PauseIntegrationBody {
 export class RotateUrlSecretBody {
   /** Seconds for which the old address stays valid. */
   @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 604800, default: 86400, example: 86400 })
-  @IsOptional()
   @IsInt()
   @Min(0)
   @Max(604_800)

@@ -187,18 +187,15 @@ export class CreateNotificationBody {
 
   /** What people can opt out of. */
   @ApiPropertyOptional({ default: 'general', example: 'orders' })
-  @IsOptional()
   @Matches(/^[a-z][a-z0-9_.-]{0,63}$/, { message: 'must be 1 to 64 of a-z 0-9 _ . -' })
   category: string = 'general';
 
   @ApiPropertyOptional({ enum: ['high', 'normal'], default: 'high' })
-  @IsOptional()
   @IsIn(['high', 'normal'])
   priority: 'high' | 'normal' = 'high';
 
   /** Seconds that the message stays useful. */
   @ApiPropertyOptional({ type: 'integer', minimum: 60, maximum: MAX_TTL, default: 86400 })
-  @IsOptional()
   @IsInt()
   @Min(60)
   @Max(MAX_TTL)
@@ -206,7 +203,6 @@ export class CreateNotificationBody {
 
   /** Overrides do-not-disturb and mutes, nothing else. */
   @ApiPropertyOptional({ default: false })
-  @IsOptional()
   @IsBoolean()
   forced: boolean = false;
 }
@@ -214,7 +210,6 @@ export class CreateNotificationBody {
 export class RetryDeliveryBody {
   /** Seconds that the message stays useful from now on. */
   @ApiPropertyOptional({ type: 'integer', minimum: 60, maximum: MAX_TTL, default: 86400 })
-  @IsOptional()
   @IsInt()
   @Min(60)
   @Max(MAX_TTL)
@@ -349,7 +344,9 @@ export function deliveryView(row: Delivery): DeliveryView {
 }
 
 /** The body's flat form → content with the copy per language. */
-export function contentOf({ title, subtitle, body, localized, ...shared }: ContentBody): Content {
+export function contentOf(content: ContentBody): Content {
+  const given = Object.entries(content).filter(([, value]) => value !== undefined && value !== null);
+  const { title, subtitle, body, localized, ...shared } = Object.fromEntries(given) as ContentBody;
   const own = Object.fromEntries(Object.entries({ title, subtitle, body }).filter(([, text]) => text !== undefined));
   const fallback = Object.keys(own).length > 0 ? own : (Object.values(localized ?? {})[0] ?? {});
   return { ...shared, extras: shared.extras ?? {}, copy: { ...localized, default: fallback } };

@@ -82,7 +82,7 @@ const SETUP = `1. In the Apple developer account open *Certificates, Identifiers
 2. Download \`AuthKey_….p8\`. Apple offers the download once.
 3. Enter the key ID shown beside the key, the team ID from *Membership details*, the contents of the file and the app's bundle ID.
 4. A key can be limited to one environment. Debug builds get sandbox tokens; TestFlight, Ad Hoc and App Store builds get production tokens.
-5. Save, then use *Test connection*: it sends a request for a device that does not exist.`;
+5. Save, then check the integration (\`POST /v1/integrations/{id}/check\`): it sends a request for a device that does not exist.`;
 
 /** Source: "Registering your app with APNs"; tokens have 32 bytes today and may grow. */
 export const DEVICE_TOKEN = /^(?:[0-9a-fA-F]{2}){32,100}$/;

@@ -70,7 +70,7 @@ const SETUP = `1. In the Firebase console open *Project settings › Cloud Messa
 3. Paste the whole JSON file as the service account. It is sealed and never shown again.
 4. For iPhones registered with Firebase, upload the APNs key under *Project settings › Cloud Messaging › Apple app configuration*.
 5. Choose \`data\` as Android style only if the app shows messages itself.
-6. Save, then use *Test connection*: it sends a message marked \`validate_only\`, which reaches nobody.`;
+6. Save, then check the integration (\`POST /v1/integrations/{id}/check\`): it sends a message marked \`validate_only\`, which reaches nobody.`;
 
 /** No grammar is documented; blanks and quotes come from copying. */
 const REGISTRATION_TOKEN = /^[A-Za-z0-9_\-:.%]{20,4096}$/;

@@ -23,7 +23,7 @@ export const kf5Manifest: InboundManifest<Kf5Config> = {
   setup: `1. Create an integration; copy its inbound address. The address is the only credential that KF5 offers: treat it as a password.
 2. In the KF5 console, open the settings of the mobile app (移动 SDK) and switch push on.
 3. Enter the inbound address as callback URL (回调URL). It must be https.
-4. In the app, after the SDK has logged the user in, save the device token with the SDK and register the device here with the identity \`kf5.user_id\`.
+4. In the app, after the SDK has logged the user in, save the device token with the SDK and register the device here; link the identity \`kf5.user_id\` to your user id.
 5. Have a colleague answer a ticket in public; the event appears under this integration.`,
   config: Kf5Config,
   authenticity: 'url-secret',

@@ -13,7 +13,7 @@ export const udeskManifest: InboundManifest<UdeskConfig> = {
 2. In the Udesk console, open 管理员 → 设置 → 网页插件 → 其他设置 and enter the inbound address as H5 push address (H5 推送地址). It must be https.
 3. For the interface channel (接口消息), enter the same address under 设置 → 渠道管理 → 接口消息.
 4. Open the chat page with \`web_token\` set to your own user id (letters, digits and underscores), signed with the key of the web plugin, and with \`h5push=true\`.
-5. Register the devices of the app with the identity \`udesk.web_token\`: Udesk sends no device tokens.
+5. Register the devices of the app and link the identity \`udesk.web_token\` to your user id: Udesk sends no device tokens.
 6. Put the app into the background and have a colleague write; the event appears under this integration.`,
   config: UdeskConfig,
   authenticity: 'url-secret',

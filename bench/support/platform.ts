@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+export interface PlatformOptions {
+  readonly databaseUrl: string;
+  readonly role: 'all' | 'api' | 'worker';
+  /** Wins over what a test platform gets. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** For Node itself, such as `--cpu-prof`. */
+  readonly execArgv?: readonly string[];
+}
+
+const PLATFORM_KEY = 'platform-key-of-benchmarks-0123456789abcdef';
+const SEALING_KEY = Buffer.alloc(32, 7);
+/** What seals the tokens, for those who write devices themselves. */
+export const VAULT_KEYS = [{ id: 'bench', bytes: SEALING_KEY }];
+
+/** The built platform (`dist/src/main.js`), in a process of its own, on a free port of loopback. */
+export class Platform {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+  ) {}
+
+  /** @throws {Error} with the last words of a process that did not come up. */
+  static async start({ databaseUrl, role, environment, execArgv = [] }: PlatformOptions): Promise<Platform> {
+    const child = spawn(process.execPath, [...execArgv, '--enable-source-maps', 'dist/src/main.js'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        NODE_ENV: 'production',
+        DATABASE_URL: databaseUrl,
+        BELLHOP_ROLE: role,
+        BELLHOP_SANDBOX: 'false',
+        BELLHOP_KEYS: `bench:${SEALING_KEY.toString('base64')}`,
+        BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
+        MIGRATE_ON_BOOT: 'true',
+        HOST: '127.0.0.1',
+        PORT: '0',
+        LOG_LEVEL: 'error',
+        ...environment,
+      },
+    });
+    return new Platform(child, await addressOf(child));
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** As an operator: an app, and a key that may do everything in it. */
+  async createApp(): Promise<AppApi> {
+    const operator = new AppApi(this.url, PLATFORM_KEY);
+    const { id } = await operator.call<{ id: string }>('POST', '/v1/apps', { name: 'Load', deepLinkScheme: 'load' });
+    const body = { name: 'Load', scopes: ['admin'] };
+    const { key } = await operator.call<{ key: string }>('POST', `/v1/apps/${id}/api-keys`, body);
+    return new AppApi(this.url, key, id);
+  }
+
+  /** Ends it as an operator would: what is under way is finished. */
+  stop(): Promise<void> {
+    return this.end('SIGTERM');
+  }
+
+  /** Ends it as a failing machine would. */
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.kill(signal);
+    await gone;
+  }
+}
+
+/** Waits for the line that names the address; later words of the process go to our own error output. */
+async function addressOf(child: ChildProcess): Promise<string> {
+  const said: string[] = [];
+  const lines = createInterface({ input: child.stderr as NodeJS.ReadableStream });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  child.once('exit', (code) => reject(new Error(`The platform ended with ${code}:\n${said.join('\n')}`)));
+  lines.on('line', (line) => {
+    const url = /listens on (\S+?),/.exec(line)?.[1];
+    if (url) resolve(url);
+    else if (said.push(line) > 200) said.shift();
+  });
+  return promise;
+}
+
+/** The REST API with the key of one app. */
+export class AppApi {
+  constructor(
+    private readonly url: string,
+    private readonly key: string,
+    readonly appId = '',
+  ) {}
+
+  /** @throws {Error} for every answer but a success. */
+  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  /** @returns the path that its vendor calls, empty of a host: a restarted platform has another port. */
+  async integrate(plugin: string, config: object, settings: object = {}): Promise<{ id: string; path: string }> {
+    const body = { plugin, name: plugin, config, settings };
+    const { id, callbackUrl } = await this.call<{ id: string; callbackUrl: string }>('POST', '/v1/integrations', body);
+    return { id, path: new URL(callbackUrl).pathname };
+  }
+}
+
+/** A secret of a vendor. */
+export const newSecret = (): string => randomBytes(16).toString('hex');
