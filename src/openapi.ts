@@ -29,8 +29,15 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: `bh_…`' }, API_KEY_SCHEME);
   for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
   const document = SwaggerModule.createDocument(app, builder.build());
+  for (const path of Object.values(document.paths))
+    for (const operation of Object.values(path)) tidy(operation as { security?: object[] });
   document.paths[INBOUND_PATH] = inboundPath();
   return document;
+}
+
+/** A scope on a method replaces that of its controller; the framework would list the same key twice. */
+function tidy(operation: { security?: object[] }): void {
+  if (operation.security) operation.security = operation.security.slice(0, 1);
 }
 
 export function setUpDocs(app: INestApplication): void {

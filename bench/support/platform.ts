@@ -27,7 +27,7 @@ export class Platform {
   /** @throws {Error} with the last words of a process that did not come up. */
   static async start({ databaseUrl, role, environment, execArgv = [] }: PlatformOptions): Promise<Platform> {
     const child = spawn(process.execPath, [...execArgv, '--enable-source-maps', 'dist/src/main.js'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'inherit', 'pipe'],
       env: {
         ...process.env,
         NODE_OPTIONS: '',
@@ -78,16 +78,20 @@ export class Platform {
   }
 }
 
-/** Waits for the line that names the address; later words of the process go to our own error output. */
+/** Waits for the line that names the address; what the process says afterwards goes to our own error output. */
 async function addressOf(child: ChildProcess): Promise<string> {
   const said: string[] = [];
-  const lines = createInterface({ input: child.stderr as NodeJS.ReadableStream });
+  let up = false;
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   child.once('exit', (code) => reject(new Error(`The platform ended with ${code}:\n${said.join('\n')}`)));
-  lines.on('line', (line) => {
+  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
     const url = /listens on (\S+?),/.exec(line)?.[1];
-    if (url) resolve(url);
-    else if (said.push(line) > 200) said.shift();
+    if (up) process.stderr.write(`${line}\n`);
+    else if (!url) said.push(line);
+    else {
+      up = true;
+      resolve(url);
+    }
   });
   return promise;
 }

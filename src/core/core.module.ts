@@ -19,6 +19,7 @@ import { IntegrationsController } from './integrations/integrations.controller.j
 import { IntegrationsService } from './integrations/integrations.service.js';
 import { Delivery } from './notifications/delivery.entity.js';
 import { Notification } from './notifications/notification.entity.js';
+import { DeliveriesController } from './notifications/deliveries.controller.js';
 import { NotificationsController } from './notifications/notifications.controller.js';
 import { NotificationsService } from './notifications/notifications.service.js';
 import { RegistryModule } from './registry/registry.module.js';
@@ -40,7 +41,13 @@ import { WorkLoops } from './work-loops.js';
     UsersModule,
     TypeOrmModule.forFeature([Integration, InboundEventRow, InboundRaw, Notification, Delivery]),
   ],
-  controllers: [IntegrationsController, EventsController, NotificationsController, TraceController],
+  controllers: [
+    IntegrationsController,
+    EventsController,
+    NotificationsController,
+    DeliveriesController,
+    TraceController,
+  ],
   providers: [
     IntegrationCache,
     IntegrationsService,

@@ -31,6 +31,8 @@ export function dataSourceOptions({ url, poolSize, entities, logging }: Database
     poolSize,
     applicationName: 'bellhop',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    // Statements of one connection do not wait for the answers of those before them.
+    extra: { pipeline: true },
     // gen_random_uuid() is built in; no extension has to be installed, which managed databases often forbid.
     uuidExtension: 'pgcrypto',
     installExtensions: false,

@@ -20,6 +20,8 @@ export interface WorkerOptions {
 
 /** Seconds that a busy worker may go without a sign of life before its nudge is given to another; the engine's minimum. */
 const HEARTBEAT_SECONDS = 10;
+/** Nudges that are fetched and handled together; the engine looks again at once only after a fetch of two or more. */
+const FETCH = 2;
 
 /** The queue engine, narrowed to what Bellhop needs of it: nudges that are written in the caller's transaction. */
 @Injectable()
@@ -81,14 +83,20 @@ export class Queue implements OnApplicationShutdown {
     await this.boss.work<T>(
       queue,
       {
-        localConcurrency: options.concurrency,
+        localConcurrency: Math.ceil(options.concurrency / FETCH),
+        batchSize: FETCH,
+        // Without this a worker sits out its poll after every fetch, however much is waiting.
+        burstWhenBatchFull: true,
         ...(options.laneConcurrency && { localGroupConcurrency: options.laneConcurrency }),
         // Woken by NOTIFY; the poll serves retries and delayed nudges.
         pollingIntervalSeconds: 0.5,
         notifyPollingIntervalSeconds: 0.5,
       },
       async (jobs: Job<T>[]) => {
-        for (const job of jobs) await this.attempt(queue, job, handler);
+        const ended = await Promise.allSettled(jobs.map((job) => this.attempt(queue, job, handler)));
+        const failure = ended.find((end) => end.status === 'rejected');
+        // Its neighbours come back with it, and find nothing left to do.
+        if (failure) throw failure.reason;
       },
     );
   }

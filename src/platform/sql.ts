@@ -8,6 +8,22 @@ export interface SqlRunner {
   query<R extends QueryResultRow>(text: string, values?: readonly unknown[], name?: string): Promise<R[]>;
 }
 
+/** A transaction in progress. Its statements travel without waiting for one another; the server takes them in order. */
+export interface Transaction extends SqlRunner {
+  /** For a statement whose answer nobody needs: nobody waits for it, and its fault fails the transaction. */
+  send(text: string, values?: readonly unknown[], name?: string): void;
+}
+
+/** Runs statements without waiting for their answers, for those who expect none. */
+export function unanswered(tx: Transaction): SqlRunner {
+  return {
+    query: (...statement) => {
+      tx.send(...statement);
+      return Promise.resolve([]);
+    },
+  };
+}
+
 /**
  * Set-based SQL on the pool that TypeORM holds. Repositories serve single rows;
  * whatever handles hundreds of rows per statement goes through here.
@@ -22,19 +38,21 @@ export class Sql implements SqlRunner {
   }
 
   /** Commits when `work` resolves, rolls back when it rejects. */
-  async transaction<T>(work: (tx: SqlRunner) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     const onError = (error: Error): void => void (broken = error);
     client.on('error', onError);
+    const tx = new OpenTransaction(client);
     try {
-      await client.query('BEGIN');
-      const result = await work(runnerOf(client));
-      await client.query('COMMIT');
+      tx.send('BEGIN');
+      const result = await work(tx);
+      tx.send('COMMIT');
+      await tx.settled();
       return result;
     } catch (error) {
       await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
-      throw error;
+      throw tx.fault ?? error;
     } finally {
       client.off('error', onError);
       client.release(broken);
@@ -46,13 +64,33 @@ export class Sql implements SqlRunner {
   }
 }
 
-function runnerOf(client: PoolClient): SqlRunner {
-  return {
-    async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = [], name?: string) {
-      const { rows } = await client.query<R>({ text, values: values as unknown[], name });
+class OpenTransaction implements Transaction {
+  /** Of the first statement that failed; the server refuses all that follow it with words that say nothing. */
+  fault: Error | undefined;
+  private readonly sent: Promise<unknown>[] = [];
+
+  constructor(private readonly client: PoolClient) {}
+
+  async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = [], name?: string): Promise<R[]> {
+    try {
+      const { rows } = await this.client.query<R>({ text, values: values as unknown[], name });
       return rows;
-    },
-  };
+    } catch (error) {
+      this.fault ??= error as Error;
+      throw error;
+    }
+  }
+
+  send(text: string, values?: readonly unknown[], name?: string): void {
+    // `fault` keeps what it was; settled() tells.
+    this.sent.push(this.query(text, values, name).catch(() => undefined));
+  }
+
+  /** Resolves when every statement is answered. @throws the fault of the first one that failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.sent);
+    if (this.fault) throw this.fault;
+  }
 }
 
 /** True for faults of the connection or the server, false for what the server says about our data. */

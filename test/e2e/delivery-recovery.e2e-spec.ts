@@ -75,8 +75,8 @@ describe('deliveries after a crash', () => {
     await notify();
     const [nudge] = await hand.nudges();
     const worker = platform.app.get(DeliveryWorker);
-    // The first call is held at the gateway, and will be refused; the second one goes through.
-    gateways.apns.script(token, ['PayloadTooLarge', 'ok']);
+    // The first call is held at the gateway, and will be refused; the second one goes through, after that.
+    gateways.apns.script(token, ['PayloadTooLarge', { status: 200, delayMs: 400 }]);
     gateways.apns.hold();
     const late = worker.deliver(nudge!);
     await gateways.apns.received(1);
@@ -87,7 +87,9 @@ describe('deliveries after a crash', () => {
     await gateways.apns.received(2);
     expect(await hand.only()).toMatchObject({ state: 'sending', fence: 2 });
     gateways.apns.release();
-    await Promise.all([late, current]);
+    await late;
+    expect(await hand.only()).toMatchObject({ state: 'sending', fence: 2 });
+    await current;
     const delivery = await hand.only();
     expect([delivery.state, delivery.fence, ...attemptsOf(delivery)]).toEqual(['accepted', 2, 'unknown', 'accepted!']);
     await shop.expectSums();

@@ -52,8 +52,7 @@ describe('what gateways say about devices', () => {
     shop.query<StoredDevice>(
       'SELECT state, state_reason, environment, last_accepted_at FROM device WHERE app_id = $1 ORDER BY id',
     );
-  const integration = async () =>
-    (await shop.app.call<Record<string, unknown>>('GET', `/v1/integrations/${shop.apns.publicId}`)).body;
+  const integration = async () => (await shop.app.call('GET', `/v1/integrations/${shop.apns.publicId}`)).body;
   const push = async (): Promise<string[]> => {
     await shop.notify({ users: ['user_1'] });
     await hand.work();

@@ -132,7 +132,7 @@ describe('deliveries', () => {
     expect(await shop.outcomes()).toEqual(['failed(payload.too_large)']);
     const { id } = await hand.only();
     const statuses = (await Promise.all(Array.from({ length: 10 }, () => retry(id)))).map(({ status }) => status);
-    expect(statuses.sort()).toEqual([202, ...Array<number>(9).fill(422)]);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([202, ...Array<number>(9).fill(422)]);
     await shop.expectSums();
     await hand.work();
     expect(await shop.outcomes()).toEqual(['accepted']);

@@ -5,6 +5,7 @@ import {
   kf5Chat,
   kf5Samples,
   nimCopy,
+  nimMessage,
   rongCloudCallback,
   rongCloudSamples,
   sendCallback,
@@ -12,10 +13,8 @@ import {
   udeskSamples,
   udeskText,
 } from '@bellhop/simulators';
-import { Client } from 'pg';
 import { publicId } from '../../src/platform/ids.js';
-import { eventually, type Gateways, startGateways, TestPlatform } from '../support/app.js';
-import { type FreshDatabase, freshDatabase } from '../support/postgres.js';
+import { type Gateways, startGateways, TestPlatform } from '../support/app.js';
 import { rawRequest } from '../support/raw-http.js';
 import { Shop } from '../support/shop.js';
 
@@ -178,12 +177,37 @@ describe('callbacks that cannot be used as they are', () => {
     } finally {
       await platform.sql.query('ALTER TABLE inbound_event DROP CONSTRAINT refused');
     }
-    const [refused] = (await shop.events()).filter(({ state }) => state === 'quarantined');
+    const refused = (await shop.events()).find(({ state }) => state === 'quarantined');
     const replay = await shop.app.call('POST', `/v1/events/${publicId('evt', refused?.id ?? '')}/replay`);
     expect(replay.status).toBe(202);
     await shop.settled();
     expect(shop.alerts(phones).at(-1)?.body).toBe('poison');
     expect(shop.pushes(phones)).toEqual([50, 50]);
+  });
+
+  it('an event that cannot be routed fails alone, and the rest of its conversation is pushed', async () => {
+    const phones = await shop.person('user_1');
+    const { inboundUrl } = await shop.vendor('nim', APP);
+    await platform.sql.query(
+      `CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         IF NEW.event::text LIKE '%spoilt%' THEN NEW.event = '{}'; END IF;
+         RETURN NEW;
+       END $$`,
+    );
+    await platform.sql.query(
+      `CREATE TRIGGER spoil BEFORE INSERT ON inbound_event FOR EACH ROW EXECUTE FUNCTION spoil()`,
+    );
+    try {
+      const say = (body: string) => nimMessage(APP, { fromAccount: 'zhangsan', to: 'user_1', body }, NOW());
+      await Promise.all(['one', 'spoilt', 'two', 'three'].map((text) => shop.post(inboundUrl, say(text))));
+      await shop.settled();
+    } finally {
+      await platform.sql.query('DROP FUNCTION spoil CASCADE');
+    }
+    const states = (await shop.events()).map(({ state, reason }) => (reason ? `${state}(${reason})` : state));
+    expect(states.toSorted()).toEqual(['failed(routing.error)', 'routed', 'routed', 'routed']);
+    expect(shop.pushes(phones)).toEqual([3, 3]);
   });
 
   it('of an event that cannot be replayed it is said why', async () => {
@@ -192,73 +216,5 @@ describe('callbacks that cannot be used as they are', () => {
     const [event] = await shop.events();
     const { status, body } = await shop.app.call('POST', `/v1/events/${publicId('evt', event?.id ?? '')}/replay`);
     expect([status, body['code']]).toEqual([422, 'event.still_unreadable']);
-  });
-});
-
-describe('while the store is down', () => {
-  let platform: TestPlatform;
-  let elsewhere: FreshDatabase;
-  let admin: Client;
-
-  beforeAll(async () => {
-    platform = await TestPlatform.start({ role: 'api' });
-    elsewhere = await freshDatabase();
-    admin = new Client({ connectionString: elsewhere.url });
-    await admin.connect();
-  });
-  afterAll(async () => {
-    await platform?.stop();
-    await admin?.end();
-    await elsewhere?.drop();
-  });
-
-  const database = (): string => new URL(platform.databaseUrl).pathname.slice(1);
-  const allow = (allowed: boolean) => admin.query(`ALTER DATABASE ${database()} ALLOW_CONNECTIONS ${allowed}`);
-
-  it('every vendor is told to send again, and what it then sends is stored once', async () => {
-    const app = await platform.createApp();
-    const vendors = await Promise.all(
-      [
-        { plugin: 'kf5', config: {}, callback: kf5Chat({ userId: 7, text: 'x', devices: [] }), down: '', up: '{}' },
-        {
-          plugin: 'nim',
-          config: APP,
-          callback: nimCopy(
-            APP,
-            { eventType: '2', accid: 'a', clientType: 'IOS', deviceId: 'd', timestamp: '1700000000000' },
-            NOW(),
-          ),
-          down: '{"code":503}',
-          up: '{"code":200}',
-        },
-      ].map(async (vendor) => ({
-        ...vendor,
-        ...(await app.integrate({ plugin: vendor.plugin, name: vendor.plugin, config: vendor.config })),
-      })),
-    );
-    // Once each, so that the platform knows the integrations and only the store is missing.
-    for (const { inboundUrl } of vendors) await rawRequest(inboundUrl, { method: 'GET' });
-    platform.setTime(new Date());
-    await allow(false);
-    try {
-      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database()]);
-      for (const { plugin, inboundUrl, callback, down } of vendors) {
-        expect([plugin, await sendCallback(inboundUrl, callback)]).toEqual([plugin, { status: 503, body: down }]);
-      }
-      const unknown = await rawRequest(vendors[0]!.inboundUrl.replace(/int_./, 'int_f'), { body: '{}' });
-      expect([unknown.status, unknown.body]).toEqual([503, expect.stringContaining('"unavailable"')]);
-    } finally {
-      await allow(true);
-      platform.setTime(undefined);
-    }
-    for (const { inboundUrl, callback, up } of vendors) {
-      const taken = await eventually(async () => {
-        const reply = await sendCallback(inboundUrl, callback);
-        return reply.status === 200 && reply;
-      });
-      expect(taken.body).toBe(up);
-    }
-    const rows = await platform.sql.query<{ count: string }[]>('SELECT count(*) FROM inbound_event');
-    expect(rows).toEqual([{ count: '2' }]);
   });
 });

@@ -57,9 +57,9 @@ describe('devices that a callback names', () => {
     await shop.link('user_1', kf5.publicId, 'kf5.user_id', '40057');
     await chat([ios(tokens[0]), android(tokens[1])]);
     const adopted = await registry();
-    expect(adopted.map(({ user_id, state, environment }) => [user_id, state, environment]).sort()).toEqual([
-      ['user_1', 'active', 'production'],
-      ['user_1', 'active', 'unknown'],
+    expect(adopted.map(({ user_id, state, environment }) => `${user_id} ${state} ${environment}`).toSorted()).toEqual([
+      'user_1 active production',
+      'user_1 active unknown',
     ]);
     expect(adopted.some(({ sealed_token }) => tokens.some((token) => sealed_token.includes(token)))).toBe(false);
     await chat([ios(tokens[0]), android(tokens[1])]);

@@ -2,7 +2,7 @@ import { sha256Hex } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { isUnavailable, Sql, type SqlRunner } from '../../platform/sql.js';
+import { isUnavailable, Sql, type Transaction, unanswered } from '../../platform/sql.js';
 import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
 import type { CallbackDraft, StoreResult } from './callback.js';
 import { type Draft, insertDrafts, reusedProofs, withoutRepeats } from './callback-sql.js';
@@ -56,10 +56,11 @@ export class CallbackStore {
     const reason = 'store.refused';
     if (callback.events.some((event) => event.reason === reason)) throw cause;
     this.log.warn({ integrationId: callback.integrationId, callbackId: callback.id, cause: cause.message }, reason);
-    return this.flush([quarantine(callback, reason, cause.message)]);
+    await this.flush([quarantine(callback, reason, cause.message)]);
+    return ['refused'];
   }
 
-  private async write(tx: SqlRunner, callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
+  private async write(tx: Transaction, callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
     const reused = await reusedProofs(tx, callbacks, bodyHash);
     const drafts = callbacks
       .map((callback) =>
@@ -78,10 +79,10 @@ export class CallbackStore {
     });
   }
 
-  private async nudgeRouter(tx: SqlRunner, events: readonly { app_id: string; id: string }[]): Promise<void> {
+  private async nudgeRouter(tx: Transaction, events: readonly { app_id: string; id: string }[]): Promise<void> {
     if (events.length === 0) return;
     const data: RouteNudge = { apps: events.map(({ app_id }) => app_id), ids: events.map(({ id }) => id) };
-    await this.queue.enqueue(tx, ROUTE_QUEUE, [{ data }]);
+    await this.queue.enqueue(unanswered(tx), ROUTE_QUEUE, [{ data }]);
   }
 }
 

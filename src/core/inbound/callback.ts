@@ -27,5 +27,8 @@ export interface CallbackDraft {
   readonly events: readonly EventDraft[];
 }
 
-/** `stored`: at least one event is new. `reused`: the proof came with another body before; the callback is quarantined. */
-export type StoreResult = 'stored' | 'duplicate' | 'reused';
+/**
+ * `stored`: at least one event is new. `reused`: the proof came with another body before. `refused`: the database does
+ * not take the events. Of the last two, the bytes are kept in quarantine.
+ */
+export type StoreResult = 'stored' | 'duplicate' | 'reused' | 'refused';

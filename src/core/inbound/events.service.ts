@@ -97,7 +97,9 @@ export class EventsService {
         `The callback still cannot be used: ${first?.reason ?? 'empty'}.`,
       );
     }
-    await this.store.store(draft);
+    if ((await this.store.store(draft)) === 'refused') {
+      throw new UnprocessableError('event.still_unreadable', 'The database does not take the events of the callback.');
+    }
     await this.sql.query(
       `UPDATE inbound_event SET state = 'routed', reason = 'replayed', settled_at = $3 WHERE app_id = $1 AND id = $2`,
       [event.appId, event.id, this.clock.now()],

@@ -2,6 +2,7 @@ import type { HttpReply, RawRequest } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { Clock } from '../../platform/clock.js';
 import { Metrics } from '../../platform/metrics.js';
@@ -156,14 +157,19 @@ function inflated(req: IncomingMessage): AsyncIterable<unknown> {
     case '':
       return req;
     case 'gzip':
-      return req.pipe(createGunzip());
+      return unpacked(req, createGunzip());
     case 'deflate':
-      return req.pipe(createInflate());
+      return unpacked(req, createInflate());
     case 'br':
-      return req.pipe(createBrotliDecompress());
+      return unpacked(req, createBrotliDecompress());
     default:
       throw new Rejection(415, 'content_encoding_unsupported');
   }
+}
+
+/** A client that goes away ends the unpacking as well. */
+function unpacked(req: IncomingMessage, unpack: Transform): AsyncIterable<unknown> {
+  return pipeline(req, unpack, () => undefined);
 }
 
 function rawRequest(req: IncomingMessage, address: Address, body: Buffer): RawRequest {

@@ -49,7 +49,9 @@ export class InboundService {
     try {
       const result = await this.store.store(draft);
       if (result === 'reused') return this.reply(adapter, 'refused', draft.proof?.reusedCode ?? result);
-      if (draft.events[0]?.state === 'quarantined') return this.reply(adapter, 'malformed', 'quarantined');
+      if (result === 'refused' || draft.events[0]?.state === 'quarantined') {
+        return this.reply(adapter, 'malformed', 'quarantined');
+      }
       return this.reply(adapter, result, result);
     } catch (error) {
       this.log.error({ integrationId: draft.integrationId, cause: (error as Error).message }, 'Callback not stored');

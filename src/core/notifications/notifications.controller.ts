@@ -12,19 +12,17 @@ import {
   contentOf,
   CreateNotificationBody,
   DeliveryPage,
-  DeliveryView,
   deliveryView,
   fieldsUsed,
   NotificationPage,
   NotificationView,
   notificationView,
   NotificationWithCounts,
-  RetryDeliveryBody,
 } from './notifications.dto.js';
 import { MAX_TARGETS, NotificationsService } from './notifications.service.js';
 
 @ApiTags('notifications')
-@Controller('v1')
+@Controller('v1/notifications')
 @RequireScope('read')
 export class NotificationsController {
   constructor(
@@ -32,7 +30,7 @@ export class NotificationsController {
     private readonly registry: PluginRegistry,
   ) {}
 
-  @Post('notifications')
+  @Post()
   @HttpCode(202)
   @RequireScope('send')
   @ApiOperation({
@@ -51,7 +49,7 @@ export class NotificationsController {
     );
   }
 
-  @Get('notifications')
+  @Get()
   @ApiOperation({ operationId: 'listNotifications', summary: 'List the notifications, newest first' })
   @ApiOkResponse({ type: NotificationPage })
   @ApiProblems(400)
@@ -59,7 +57,7 @@ export class NotificationsController {
     return paginate(query, (before, take) => this.notifications.list(appId, take, before), notificationView);
   }
 
-  @Get('notifications/:notificationId')
+  @Get(':notificationId')
   @ApiOperation({ operationId: 'getNotification', summary: 'Get a notification with its counts' })
   @ApiOkResponse({ type: NotificationWithCounts })
   @ApiProblems(404)
@@ -68,7 +66,7 @@ export class NotificationsController {
     return { ...notificationView(row), counts: await this.notifications.counts(appId, row.id) };
   }
 
-  @Get('notifications/:notificationId/deliveries')
+  @Get(':notificationId/deliveries')
   @ApiOperation({ operationId: 'listDeliveries', summary: 'List the deliveries of a notification' })
   @ApiOkResponse({ type: DeliveryPage })
   @ApiProblems(400, 404)
@@ -81,30 +79,6 @@ export class NotificationsController {
     const load = (before: string | undefined, take: number) =>
       this.notifications.deliveriesOf(appId, notificationId, take, before);
     return paginate(query, load, deliveryView);
-  }
-
-  @Get('deliveries/:deliveryId')
-  @ApiTags('deliveries')
-  @ApiOperation({ operationId: 'getDelivery', summary: 'Get a delivery with its attempts' })
-  @ApiOkResponse({ type: DeliveryView })
-  @ApiProblems(404)
-  async delivery(@CurrentApp() appId: string, @Param('deliveryId') id: string): Promise<DeliveryView> {
-    return deliveryView(await this.notifications.delivery(appId, internalId('dlv', id)));
-  }
-
-  @Post('deliveries/:deliveryId/retry')
-  @HttpCode(202)
-  @RequireScope('send')
-  @ApiTags('deliveries')
-  @ApiOperation({ operationId: 'retryDelivery', summary: 'Send a dead, failed or expired delivery once more' })
-  @ApiAcceptedResponse({ type: DeliveryView })
-  @ApiProblems(400, 404, 422)
-  async retry(
-    @CurrentApp() appId: string,
-    @Param('deliveryId') id: string,
-    @Body() body: RetryDeliveryBody,
-  ): Promise<DeliveryView> {
-    return deliveryView(await this.notifications.retry(appId, internalId('dlv', id), body.ttlSeconds));
   }
 
   /** Fields that no channel of this build can express. */

@@ -1,4 +1,4 @@
-import { MESSAGE_FIELDS } from '@bellhop/contracts';
+import { isRecord, MESSAGE_FIELDS } from '@bellhop/contracts';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
@@ -41,8 +41,7 @@ function IsLocalizedCopy(): PropertyDecorator {
     name: 'isLocalizedCopy',
     validator: {
       validate: (value: unknown) =>
-        typeof value === 'object' &&
-        value !== null &&
+        isRecord(value) &&
         Object.entries(value).every(([tag, copy]) => /^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/.test(tag) && isCopy(copy)),
       defaultMessage: () => 'must map language tags to { title, subtitle, body }',
     },
@@ -348,7 +347,8 @@ export function contentOf(content: ContentBody): Content {
   const given = Object.entries(content).filter(([, value]) => value !== undefined && value !== null);
   const { title, subtitle, body, localized, ...shared } = Object.fromEntries(given) as ContentBody;
   const own = Object.fromEntries(Object.entries({ title, subtitle, body }).filter(([, text]) => text !== undefined));
-  const fallback = Object.keys(own).length > 0 ? own : (Object.values(localized ?? {})[0] ?? {});
+  const spoken = Object.values(localized ?? {}).find(({ title: heading, body: text }) => heading || text);
+  const fallback = Object.keys(own).length > 0 ? own : (spoken ?? {});
   return { ...shared, extras: shared.extras ?? {}, copy: { ...localized, default: fallback } };
 }
 

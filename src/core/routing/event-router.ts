@@ -37,7 +37,7 @@ const CLAIM = `
     SELECT app_id, id FROM named
     UNION
     SELECT e.app_id, e.id FROM inbound_event e
-    JOIN (SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL) c
+    JOIN (SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL AND NOT $3) c
       ON e.integration_id = c.integration_id AND e.conversation = c.conversation
     WHERE e.state = 'accepted'
   )
@@ -73,17 +73,22 @@ export class EventRouter {
 
   /** Routes what is still accepted among the named events, and what waits in the same conversations. */
   async route(nudge: RouteNudge): Promise<void> {
+    await this.attempt(nudge, false);
+  }
+
+  /** @param alone leaves the rest of the conversation out, so that one bad event does not take it along. */
+  private async attempt(nudge: RouteNudge, alone: boolean): Promise<void> {
     try {
-      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge));
+      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge, alone));
       for (const { row, plugin, state } of settled) this.metrics.events.inc({ plugin, kind: row.event.kind, state });
     } catch (error) {
       if (isUnavailable(error)) throw error;
-      await this.isolate(nudge, error as Error);
+      await this.isolate(nudge, alone, error as Error);
     }
   }
 
-  private async routeAll(tx: SqlRunner, { apps, ids }: RouteNudge): Promise<Settlement[]> {
-    const rows = await tx.query<AcceptedEvent>(CLAIM, [apps, ids], 'claim-events');
+  private async routeAll(tx: SqlRunner, { apps, ids }: RouteNudge, alone: boolean): Promise<Settlement[]> {
+    const rows = await tx.query<AcceptedEvent>(CLAIM, [apps, ids, alone], 'claim-events');
     const settled: Settlement[] = [];
     for (const [appId, events] of Map.groupBy(rows, ({ appId }) => appId)) {
       settled.push(...(await this.routeApp(tx, appId, events)));
@@ -93,9 +98,10 @@ export class EventRouter {
   }
 
   /** An event that breaks its batch is tried alone; alone it ends as failed, with the reason. */
-  private async isolate(nudge: RouteNudge, error: Error): Promise<void> {
-    if (nudge.ids.length > 1) {
-      for (const [i, id] of nudge.ids.entries()) await this.route({ apps: [nudge.apps[i] as string], ids: [id] });
+  private async isolate(nudge: RouteNudge, alone: boolean, error: Error): Promise<void> {
+    if (!alone) {
+      for (const [i, id] of nudge.ids.entries())
+        await this.attempt({ apps: [nudge.apps[i] as string], ids: [id] }, true);
       return;
     }
     this.log.error({ event: nudge.ids[0], cause: error.message }, 'Event cannot be routed');

@@ -1,0 +1,75 @@
+import { kf5Chat, nimCopy, sendCallback } from '@bellhop/simulators';
+import { Client } from 'pg';
+import { eventually, TestPlatform } from '../support/app.js';
+import { type FreshDatabase, freshDatabase } from '../support/postgres.js';
+import { rawRequest } from '../support/raw-http.js';
+
+const APP = { appKey: 'app-key', appSecret: 'app-secret' };
+
+describe('while the store is down', () => {
+  let platform: TestPlatform;
+  let elsewhere: FreshDatabase;
+  let admin: Client;
+
+  beforeAll(async () => {
+    platform = await TestPlatform.start({ role: 'api' });
+    elsewhere = await freshDatabase();
+    admin = new Client({ connectionString: elsewhere.url });
+    await admin.connect();
+  });
+  afterAll(async () => {
+    await platform?.stop();
+    await admin?.end();
+    await elsewhere?.drop();
+  });
+
+  const database = (): string => new URL(platform.databaseUrl).pathname.slice(1);
+  const allow = (allowed: boolean) => admin.query(`ALTER DATABASE ${database()} ALLOW_CONNECTIONS ${allowed}`);
+
+  it('every vendor is told to send again, and what it then sends is stored once', async () => {
+    const app = await platform.createApp();
+    const vendors = await Promise.all(
+      [
+        { plugin: 'kf5', config: {}, callback: kf5Chat({ userId: 7, text: 'x', devices: [] }), down: '', up: '{}' },
+        {
+          plugin: 'nim',
+          config: APP,
+          callback: nimCopy(
+            APP,
+            { eventType: '2', accid: 'a', clientType: 'IOS', deviceId: 'd', timestamp: '1700000000000' },
+            { now: new Date() },
+          ),
+          down: '{"code":503}',
+          up: '{"code":200}',
+        },
+      ].map(async (vendor) => ({
+        ...vendor,
+        ...(await app.integrate({ plugin: vendor.plugin, name: vendor.plugin, config: vendor.config })),
+      })),
+    );
+    // Once each, so that the platform knows the integrations and only the store is missing.
+    for (const { inboundUrl } of vendors) await rawRequest(inboundUrl, { method: 'GET' });
+    platform.setTime(new Date());
+    await allow(false);
+    try {
+      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database()]);
+      for (const { plugin, inboundUrl, callback, down } of vendors) {
+        expect([plugin, await sendCallback(inboundUrl, callback)]).toEqual([plugin, { status: 503, body: down }]);
+      }
+      const unknown = await rawRequest(vendors[0]!.inboundUrl.replace(/int_./, 'int_f'), { body: '{}' });
+      expect([unknown.status, unknown.body]).toEqual([503, expect.stringContaining('"unavailable"')]);
+    } finally {
+      await allow(true);
+      platform.setTime(undefined);
+    }
+    for (const { inboundUrl, callback, up } of vendors) {
+      const taken = await eventually(async () => {
+        const reply = await sendCallback(inboundUrl, callback);
+        return reply.status === 200 && reply;
+      });
+      expect(taken.body).toBe(up);
+    }
+    const rows = await platform.sql.query<{ count: string }[]>('SELECT count(*) FROM inbound_event');
+    expect(rows).toEqual([{ count: '2' }]);
+  });
+});
