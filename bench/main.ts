@@ -19,7 +19,7 @@ import { machine } from './support/measures.js';
 import { TestServer } from './support/postgres.js';
 
 const FULL = {
-  ingest: { rounds: 5, callbacks: 20_000, connections: 64 },
+  ingest: { rounds: 5, callbacks: 10_000, connections: 64 },
   delivery: { rounds: 5, devices: 20_000, inFlight: 200 },
 };
 const QUICK = {

@@ -8,7 +8,12 @@ import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
 const marker = path.join(root, 'dist/.built');
-const SOURCES = ['{src,libs,migrations,scripts,bench,test/chaos}/**/*.ts', 'tsconfig*.json', 'nest-cli.json', 'package-lock.json'];
+const SOURCES = [
+  '{src,libs,migrations,scripts,bench,test/chaos}/**/*.ts',
+  'tsconfig*.json',
+  'nest-cli.json',
+  'package-lock.json',
+];
 
 const changed = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const newest = Math.max(...globSync(SOURCES, { cwd: root }).map((file) => changed(path.join(root, file))));

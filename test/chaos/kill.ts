@@ -176,7 +176,8 @@ async function quiet(databaseUrl: string): Promise<number> {
   for (;;) {
     const left = await numberFrom(databaseUrl, open);
     if (left === 0) return (Date.now() - started) / 1000;
-    if (Date.now() - started > QUIET_WITHIN_MS) throw new Error(`${left} rows are still open after ${QUIET_WITHIN_MS / 1000} s.`);
+    if (Date.now() - started > QUIET_WITHIN_MS)
+      throw new Error(`${left} rows are still open after ${QUIET_WITHIN_MS / 1000} s.`);
     await pause(200);
   }
 }
