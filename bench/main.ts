@@ -66,6 +66,7 @@ function ingestTable(rows: IngestRows): string {
     { title: 'p99 ms', of: ({ p99Ms }) => p99Ms },
     { title: 'server CPU µs', of: ({ serverCpuMicros }) => serverCpuMicros },
     { title: 'PostgreSQL CPU µs', of: ({ databaseCpuMicros }) => databaseCpuMicros },
+    { title: 'routed after s', of: ({ settleSeconds }) => settleSeconds },
     { title: 'valid', of: ({ valid }) => valid },
   ]);
 }

@@ -19,6 +19,8 @@ export interface IngestRound extends LoadResult {
   readonly serverCpuMicros: number;
   readonly databaseCpuMicros: number;
   readonly stored: number;
+  /** From the last answer until nothing was left to do: routing, in the role `all`. */
+  readonly settleSeconds: number;
 }
 
 export interface IngestRow {
@@ -28,6 +30,7 @@ export interface IngestRow {
   readonly p99Ms: number;
   readonly serverCpuMicros: number;
   readonly databaseCpuMicros: number;
+  readonly settleSeconds: number;
   /** To the baseline, the median of the rounds' own ratios. */
   readonly ratio: number;
   /** Every callback that was answered with success is a row, and nothing else is. */
@@ -88,7 +91,9 @@ async function measure(
   const result = await load.call<LoadResult>('post', { connections });
   const [micros, databaseMicros] = [cpuOf(target.pid) - cpu, (await server.cpuMicros()) - databaseCpu];
   const stored = (await target.stored()) - before;
+  const answered = performance.now();
   await target.settle();
+  const settleSeconds = (performance.now() - answered) / 1000;
   return {
     target: target.name,
     perSecond: result.accepted / result.seconds,
@@ -96,6 +101,7 @@ async function measure(
     serverCpuMicros: micros / result.accepted,
     databaseCpuMicros: databaseMicros / result.accepted,
     stored,
+    settleSeconds,
   };
 }
 
@@ -136,15 +142,16 @@ function profiling(role: string): string[] {
 
 async function routed(databaseUrl: string): Promise<void> {
   while ((await numberFrom(databaseUrl, `SELECT count(*) FROM inbound_event WHERE state = 'accepted'`)) > 0) {
-    await pause(200);
+    await pause(50);
   }
 }
 
 function summary(target: string, rounds: readonly IngestRound[]): IngestRow {
   const own = rounds.filter((round) => round.target === target);
   const base = rounds.filter((round) => round.target === BASELINE);
-  const of = (key: 'perSecond' | 'p50Ms' | 'p99Ms' | 'serverCpuMicros' | 'databaseCpuMicros'): number =>
-    median(own.map((round) => round[key]));
+  const of = (
+    key: 'perSecond' | 'p50Ms' | 'p99Ms' | 'serverCpuMicros' | 'databaseCpuMicros' | 'settleSeconds',
+  ): number => median(own.map((round) => round[key]));
   return {
     target,
     perSecond: of('perSecond'),
@@ -152,6 +159,7 @@ function summary(target: string, rounds: readonly IngestRound[]): IngestRow {
     p99Ms: of('p99Ms'),
     serverCpuMicros: of('serverCpuMicros'),
     databaseCpuMicros: of('databaseCpuMicros'),
+    settleSeconds: of('settleSeconds'),
     ratio: median(own.map(({ perSecond }, i) => perSecond / (base[i]?.perSecond ?? Number.NaN))),
     valid: own.every(({ stored, accepted, refused }) => stored === accepted && refused === 0),
   };
