@@ -8,11 +8,12 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { startControl, type Control } from '../control.js';
 import { createAuthority, type Authority } from '../tls.js';
 import { answerOf } from './answers.js';
 import { Arrivals } from './arrivals.js';
 import type { ApnsAnswer, ApnsFault, ApnsStep } from './behaviour.js';
-import { startControl, type Control } from './control.js';
+import type { ApnsControlRules } from './control-rules.js';
 import { Exchange, sendGoaway, type Connection, type GoawayOptions } from './exchange.js';
 import { Gatekeeper, type GatekeeperOptions } from './gatekeeper.js';
 import { Ledger, type ApnsCounters, type ApnsRequest } from './ledger.js';
@@ -119,6 +120,14 @@ export class ApnsSimulator {
    */
   received(count: number, withinMs = 10_000): Promise<void> {
     return this.arrivals.reach(count, withinMs);
+  }
+
+  /** What the control endpoint is told. */
+  apply({ scripts = [], latencyMs, goaway, drop }: ApnsControlRules): void {
+    for (const { token, steps, repeatLast } of scripts) this.script(token, steps, { repeatLast });
+    if (latencyMs !== undefined) this.latencyMs = latencyMs;
+    if (goaway) this.goaway({ twoStep: goaway === 'twoStep' });
+    if (drop) this.drop();
   }
 
   /** GOAWAY on every connection. */

@@ -1,5 +1,6 @@
 import { type Authority, createAuthority } from '../tls.js';
-import { type Control, startControl } from './control.js';
+import { type Control, startControl } from '../control.js';
+import type { FcmControlRules } from './control-rules.js';
 import type { Exchange } from './exchange.js';
 import { type FcmCounters, type FcmRequest, Ledger } from './ledger.js';
 import { readSendBody, type SendBody } from './message-checks.js';
@@ -176,6 +177,15 @@ export class FcmSimulator {
   /** Makes every access token handed out so far unknown: sends with it get 401. */
   revokeTokens(): void {
     this.#tokens.revoke();
+  }
+
+  /** What the control endpoint is told. */
+  apply({ scripts = [], oauth, latencyMs, goaway, drop }: FcmControlRules): void {
+    for (const { token, steps, ...options } of scripts) this.script(token, steps, options);
+    if (oauth) this.scriptOAuth(oauth.steps, oauth);
+    if (latencyMs !== undefined) this.latencyMs = latencyMs;
+    if (goaway) this.goaway();
+    if (drop) this.drop();
   }
 
   /** GOAWAY on every connection. */
