@@ -146,13 +146,11 @@ const UP = [
      occurred_at     timestamptz,
      received_at     timestamptz NOT NULL,
      settled_at      timestamptz,
-     PRIMARY KEY (app_id, id),
-     FOREIGN KEY (app_id, integration_id) REFERENCES integration ON DELETE CASCADE
+     PRIMARY KEY (app_id, id)
    )`,
   `CREATE UNIQUE INDEX inbound_event_key ON inbound_event (integration_id, key)`,
   `CREATE UNIQUE INDEX inbound_event_alias_key ON inbound_event (integration_id, alias_key) WHERE alias_key IS NOT NULL`,
   `CREATE INDEX inbound_event_waiting ON inbound_event (integration_id, conversation, id) WHERE state = 'accepted'`,
-  `CREATE INDEX inbound_event_callback ON inbound_event (app_id, callback_id)`,
 
   `CREATE TABLE inbound_raw (
      app_id         uuid NOT NULL,

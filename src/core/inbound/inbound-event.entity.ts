@@ -10,7 +10,6 @@ export type InboundEventState = 'accepted' | 'routed' | 'ignored' | 'quarantined
 /** One canonical fact out of a callback. Unique by (integration, key): a redelivery finds it there. */
 @Entity('inbound_event')
 @Index('inbound_event_key', ['integrationId', 'key'], { unique: true })
-@Index('inbound_event_callback', ['appId', 'callbackId'])
 @Index('inbound_event_alias_key', { synchronize: false })
 @Index('inbound_event_waiting', { synchronize: false })
 export class InboundEventRow {

@@ -1,6 +1,6 @@
 import { NotFoundError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
-import { internalId, publicId } from '../../platform/ids.js';
+import { idAfter, internalId, publicId } from '../../platform/ids.js';
 import { Sql } from '../../platform/sql.js';
 import type { Attempt, DeliveryState } from '../notifications/delivery.entity.js';
 
@@ -24,6 +24,9 @@ export interface Trace {
   /** Deliveries that the trace leaves out; it shows the first {@link SHOWN}. */
   readonly omitted: number;
 }
+
+/** The ids of a callback and of its events are made within this time. */
+const CALLBACK_MS = 5_000;
 
 /** Deliveries per trace. */
 const SHOWN = 200;
@@ -102,16 +105,22 @@ export class TraceService {
     return row?.notification_id ?? undefined;
   }
 
-  /** The event asked for, and every event of the callback that led to the notification. */
-  private events(appId: string, id: string | undefined, notificationId: string | undefined): Promise<EventRow[]> {
+  /**
+   * The event asked for, or the one that led to the notification, with all the others of its callback. Their ids were
+   * made right after that of the callback, so they are found in a short range of the primary key.
+   */
+  private async events(appId: string, id: string | undefined, notificationId: string | undefined): Promise<EventRow[]> {
+    const [source] = await this.sql.query<{ callback_id: string }>(
+      `SELECT callback_id FROM inbound_event WHERE app_id = $1 AND id = coalesce($2::uuid,
+         (SELECT event_id FROM notification WHERE app_id = $1 AND id = $3))`,
+      [appId, id ?? null, notificationId ?? null],
+    );
+    if (!source) return [];
     return this.sql.query<EventRow>(
       `SELECT e.id, i.plugin, e.kind, e.state, e.reason, e.detail, e.parse_mode, e.occurred_at, e.received_at, e.settled_at
        FROM inbound_event e JOIN integration i ON i.app_id = e.app_id AND i.id = e.integration_id
-       WHERE e.app_id = $1 AND (e.id = $2 OR e.callback_id = (
-         SELECT callback_id FROM inbound_event source JOIN notification n ON n.app_id = source.app_id AND n.event_id = source.id
-         WHERE n.app_id = $1 AND n.id = $3))
-       ORDER BY e.id`,
-      [appId, id ?? null, notificationId ?? null],
+       WHERE e.app_id = $1 AND e.callback_id = $2 AND e.id > $2 AND e.id < $3 ORDER BY e.id`,
+      [appId, source.callback_id, idAfter(source.callback_id, CALLBACK_MS)],
     );
   }
 

@@ -10,7 +10,7 @@ describe('exact JSON', () => {
     });
   });
 
-  it.each(['', '{', '[1,]', `${'['.repeat(100_000)}${']'.repeat(100_000)}`])('is nothing without it', (text) => {
+  it.each(['', ' ', '{', '[1,]', `${'['.repeat(100_000)}1${']'.repeat(100_000)}`])('is nothing without it', (text) => {
     expect(parseExactJson(text)).toBeUndefined();
   });
 });
