@@ -1,5 +1,5 @@
 import { hmacSha256 } from '@bellhop/contracts';
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 
 /** One key of the ring: 32 bytes under a name that stands in every sealed value. */
 export interface VaultKey {
@@ -18,21 +18,21 @@ const TAG_LENGTH = { authTagLength: TAG };
  * A sealed value is `id length · id · iv · tag · ciphertext`; the context ties it to its row, so it opens nowhere else.
  */
 export class Vault {
-  private readonly keys: ReadonlyMap<string, Buffer>;
+  private readonly keys: ReadonlyMap<string, KeyObject>;
   private readonly hashKey: Buffer;
 
-  constructor(private readonly ring: readonly VaultKey[]) {
+  constructor(ring: readonly VaultKey[]) {
     const oldest = ring.at(-1);
     if (!oldest) throw new Error('The key ring is empty.');
-    this.keys = new Map(ring.map(({ id, bytes }) => [id, bytes]));
+    this.keys = new Map(ring.map(({ id, bytes }) => [id, createSecretKey(bytes)]));
     // The oldest key: adding one in front changes no hash, so look-ups survive a rotation.
     this.hashKey = Buffer.from(hkdfSync('sha256', oldest.bytes, '', 'bellhop token hash', 32));
   }
 
   seal(plaintext: string, context: string): Buffer {
-    const { id, bytes } = this.ring[0] as VaultKey;
+    const [[id, key]] = [...this.keys] as [[string, KeyObject]];
     const iv = randomBytes(IV);
-    const cipher = createCipheriv(ALGORITHM, bytes, iv, TAG_LENGTH).setAAD(Buffer.from(context));
+    const cipher = createCipheriv(ALGORITHM, key, iv, TAG_LENGTH).setAAD(Buffer.from(context));
     const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
     return Buffer.concat([Buffer.from([id.length]), Buffer.from(id), iv, cipher.getAuthTag(), body]);
   }

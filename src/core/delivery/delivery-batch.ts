@@ -18,7 +18,6 @@ export interface ClaimedDelivery {
   readonly expiresAt: Date;
   readonly content: Content;
   readonly deviceId: string | null;
-  readonly deviceState: 'active' | 'suspect' | 'retired' | null;
   readonly sealedToken: Buffer | null;
   readonly identifier: 'token' | 'fid' | null;
   readonly platform: Platform | null;
@@ -48,24 +47,31 @@ const CLAIM = `
     FROM due LEFT JOIN device v ON v.app_id = due.app_id AND v.id = due.device_id
     WHERE d.app_id = due.app_id AND d.id = due.id
     RETURNING d.id, d.notification_id, d.fence, d.state, d.attempt_count, d.attempts, d.locale, d.priority, d.expires_at,
-              v.id AS device_id, v.state AS device_state, v.sealed_token, v.identifier, v.platform, v.environment,
-              v.app_identifier
+              v.id AS device_id, v.sealed_token, v.identifier, v.platform, v.environment, v.app_identifier
   )
-  SELECT c.id, c.notification_id AS "notificationId", c.fence, c.state, c.attempt_count AS "attemptCount",
-         c.attempts -> -1 ->> 'outcome' AS "lastOutcome", c.locale, c.priority, c.expires_at AS "expiresAt", n.content,
-         c.device_id AS "deviceId", c.device_state AS "deviceState", c.sealed_token AS "sealedToken", c.identifier,
-         c.platform, c.environment, c.app_identifier AS "appIdentifier"
-  FROM claimed c JOIN notification n ON n.app_id = $1 AND n.id = c.notification_id`;
+  SELECT id, notification_id AS "notificationId", fence, state, attempt_count AS "attemptCount",
+         attempts -> -1 ->> 'outcome' AS "lastOutcome", locale, priority, expires_at AS "expiresAt",
+         device_id AS "deviceId", sealed_token AS "sealedToken", identifier, platform, environment,
+         app_identifier AS "appIdentifier"
+  FROM claimed`;
+
+const CONTENTS = 'SELECT id, content FROM notification WHERE app_id = $1 AND id = ANY($2::uuid[])';
 
 /** Claims what is due in a batch: the rows are ours until the lease ends. */
-export function claimBatch(
+export async function claimBatch(
   tx: SqlRunner,
-  nudge: DeliverNudge,
+  { appId, ids, integrationId }: DeliverNudge,
   now: Date,
   leaseUntil: Date,
 ): Promise<ClaimedDelivery[]> {
-  const values = [nudge.appId, nudge.ids, nudge.integrationId, now, leaseUntil];
-  return tx.query<ClaimedDelivery>(CLAIM, values, 'claim-deliveries');
+  const values = [appId, ids, integrationId, now, leaseUntil];
+  const rows = await tx.query<Omit<ClaimedDelivery, 'content'>>(CLAIM, values, 'claim-deliveries');
+  if (rows.length === 0) return [];
+  // Apart, because hundreds of rows may share one content: it travels and is parsed once.
+  const notifications = [...new Set(rows.map(({ notificationId }) => notificationId))];
+  const contents = await tx.query<{ id: string; content: Content }>(CONTENTS, [appId, notifications], 'contents');
+  const contentOf = new Map(contents.map(({ id, content }) => [id, content]));
+  return rows.map((row) => ({ ...row, content: contentOf.get(row.notificationId) as Content }));
 }
 
 /** What to write about one delivery. */
