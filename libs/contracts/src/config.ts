@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
-import { JSONSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
+import { JSONSchema, targetConstructorToSchema } from 'class-validator-jsonschema';
 import { ConfigInvalidError, type FieldIssue } from './errors.js';
 import type { ClassType } from './manifest.js';
 
@@ -46,8 +46,8 @@ export function secretFields(type: ClassType<object>): readonly string[] {
 
 /** JSON Schema of a config class, with defaults; the source of forms and docs. */
 export function configSchema(type: ClassType<object>): Record<string, unknown> {
-  const all = validationMetadatasToSchemas({ refPointerPrefix: '#/$defs/' });
-  const schema = structuredClone(all[type.name] ?? { type: 'object', properties: {} }) as {
+  // By the class itself: two plugins may give their settings the same name.
+  const schema = { properties: {}, ...targetConstructorToSchema(type) } as {
     properties: Record<string, Record<string, unknown>>;
     required?: string[];
   };
