@@ -28,6 +28,7 @@ export function IsMoment(options?: ValidationOptions): PropertyDecorator {
 }
 
 export function isPrintable(value: unknown): value is string {
+  // Control characters are what is looked for.
   // eslint-disable-next-line no-control-regex
   return typeof value === 'string' && value.isWellFormed() && !/[\u0000-\u001f\u007f-\u009f]/.test(value);
 }
