@@ -1,7 +1,6 @@
 import {
   type CheckResult,
   ConfigInvalidError,
-  configSchema,
   issuesOf,
   NotFoundError,
   readConfig,
@@ -204,6 +203,3 @@ function readSettings(input: Partial<IntegrationSettings>): IntegrationSettings 
   if (faults.length > 0) throw new ConfigInvalidError(issuesOf(faults, '/settings'));
   return settings;
 }
-
-/** Schema of the settings that the core offers for every plugin. */
-export const settingsSchema = (): Record<string, unknown> => configSchema(IntegrationSettings);

@@ -1,16 +1,9 @@
-import { createHmac } from 'node:crypto';
-
 /** How a secret that is set shows in replies and logs. */
 export const REDACTED = '[redacted]';
 
 /** Recognisable and useless: the last four characters. */
 export function tail(secret: string): string {
   return secret.length < 12 ? '…' : `…${secret.slice(-4)}`;
-}
-
-/** Twelve hex digits that stand for a token in logs; the key keeps them from being looked up. */
-export function fingerprint(key: string | Uint8Array, token: string): string {
-  return createHmac('sha256', key).update(token).digest('hex').slice(0, 12);
 }
 
 /** Removes every occurrence of the given secrets from vendor words. */
