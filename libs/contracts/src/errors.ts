@@ -27,6 +27,20 @@ export class MalformedPayloadError extends AppError {
   }
 }
 
+/** An authentic command that breaks a rule: answered as the vendor would, nothing is stored. */
+export class CommandRejectedError extends AppError {
+  constructor(code: string, message: string) {
+    super(code, 422, message);
+  }
+}
+
+/** An address that may not be called: a private network, a scheme or port that is not allowed. */
+export class EgressRefusedError extends AppError {
+  constructor(why: string) {
+    super('egress.refused', 422, why);
+  }
+}
+
 export class ConfigInvalidError extends AppError {
   constructor(issues: readonly FieldIssue[]) {
     super('config.invalid', 400, 'The configuration is not valid.', issues);
@@ -49,6 +63,17 @@ export class ConflictError extends AppError {
 export class UnprocessableError extends AppError {
   constructor(code: string, message: string, issues: readonly FieldIssue[] = []) {
     super(code, 422, message, issues);
+  }
+}
+
+/** Too many calls; the same one may be made later. */
+export class TooManyCallsError extends AppError {
+  constructor(
+    code: string,
+    message: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(code, 429, message);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { AudienceExpression, PlatformOverride, Platform } from './message.js';
+
 /** Canonical event kinds. A plugin may add its own under its id (`acme.order_shipped`). */
 export const EVENT_KINDS = [
   'conversation.message',
@@ -122,6 +124,29 @@ export interface PushHints {
   readonly extras?: Readonly<Record<string, string>>;
 }
 
+/** A command to push to an audience (`push.requested`). */
+export interface PushRequest {
+  /** `users` are values of `identityKind`. */
+  readonly audience: AudienceExpression;
+  readonly identityKind: string;
+  readonly content: {
+    readonly title?: string;
+    readonly body?: string;
+    readonly badge?: number;
+    readonly silent?: boolean;
+    readonly extras?: Readonly<Record<string, string>>;
+    readonly overrides?: Readonly<Partial<Record<Platform, PlatformOverride>>>;
+  };
+}
+
+/** A command to replace the tags of people (`tags.replaced`). */
+export interface TagCommand {
+  readonly identityKind: string;
+  /** Values of `identityKind`. */
+  readonly users: readonly string[];
+  readonly tags: readonly string[];
+}
+
 /** A normalised fact from a callback. Plain JSON: it is stored as it is. */
 export interface InboundEvent {
   readonly kind: EventKind;
@@ -146,6 +171,8 @@ export interface InboundEvent {
   readonly message?: Message;
   readonly ticket?: { readonly id: string };
   readonly presence?: Presence;
+  readonly request?: PushRequest;
+  readonly tags?: TagCommand;
   /** BCP 47 language of the recipient, where the vendor knows it. */
   readonly locale?: string;
   readonly push: PushHints;

@@ -54,9 +54,28 @@ export function refuse(reason: Refusal['reason'], code: string): Refusal {
 /**
  * What became of a callback, as far as the vendor must know.
  * `stored` and `duplicate`: it is safe. `malformed`: authentic, kept in quarantine, unusable as it is.
+ * `rejected`: an authentic command that breaks a rule; nothing was stored.
  * `refused`: not authentic. `unavailable`: not stored, please send again.
  */
-export type InboundResult = 'stored' | 'duplicate' | 'refused' | 'malformed' | 'unavailable';
+export type InboundResult = 'stored' | 'duplicate' | 'rejected' | 'refused' | 'malformed' | 'unavailable';
+
+/** What an adapter builds its reply from. */
+export interface Acknowledgement {
+  readonly result: InboundResult;
+  readonly request: RawRequest;
+  /** Public ids of the events, in the order of the callback; of a `duplicate`, none. */
+  readonly eventIds: readonly string[];
+  /** Of everything but `stored` and `duplicate`: our stable code (`rongcloud.tag_too_long`). */
+  readonly code?: string;
+  /** Of `rejected`: words for the caller. */
+  readonly detail?: string;
+}
+
+/** What an adapter may read to answer a question of the vendor's protocol. */
+export interface ReadPort {
+  /** Tags by user, in the vendor's ids of `identityKind`; changes that were acknowledged before count. */
+  tagsOf(identityKind: string, values: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+}
 
 export interface HttpReply {
   readonly status: number;
@@ -100,10 +119,18 @@ export interface InboundAdapter<C extends object = object> {
   handshake?(request: RawRequest, config: C, now: Date): HttpReply | Refusal | undefined;
   /** Proves origin and freshness from the raw bytes. Decrypts where the vendor encrypts. */
   verify(request: RawRequest, config: C, now: Date): Verdict;
-  /** @throws {MalformedPayloadError} when the body breaks the documented shape; kinds we do not use go to `skipped`. */
+  /**
+   * @throws {MalformedPayloadError} when the body breaks the documented shape; kinds we do not use go to `skipped`.
+   * @throws {CommandRejectedError} when it is a command that the sender must put right.
+   */
   parse(request: VerifiedRequest, config: C): ParsedInbound;
   /** The exact reply this vendor counts as received, or as "send again". */
-  acknowledge(result: InboundResult): HttpReply;
+  acknowledge(acknowledgement: Acknowledgement): HttpReply;
+  /**
+   * Answers a question instead of taking an event in; undefined means there is something to parse.
+   * @throws {CommandRejectedError} when the question breaks a rule.
+   */
+  query?(request: VerifiedRequest, config: C, read: ReadPort): Promise<HttpReply | undefined>;
   /**
    * Judges an identity that proves itself, such as a value that we signed.
    * Undefined: look it up. A user id: it is that user. `untrusted`: do not use it.

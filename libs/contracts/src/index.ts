@@ -11,6 +11,7 @@ export * from './kit/digest.js';
 export * from './kit/http.js';
 export * from './kit/json.js';
 export * from './kit/secret.js';
+export * from './kit/standard-webhooks.js';
 export * from './kit/text.js';
 export * from './kit/time.js';
 export * from './kit/xml.js';

@@ -1,5 +1,6 @@
 import {
   accept,
+  CommandRejectedError,
   ConfigField,
   hmacSha256,
   type InboundAdapter,
@@ -44,7 +45,7 @@ const acme: InboundAdapter<AcmeConfig> = {
     return accept({ query, body, ...rest }, undefined, { key: nonce, reusedCode: 'acme.nonce_reused' });
   },
   parse: ({ body }) => readAcme(body),
-  acknowledge: (result) => ({ status: { refused: 401, unavailable: 503 }[result as string] ?? 200 }),
+  acknowledge: ({ result }) => ({ status: { refused: 401, rejected: 400, unavailable: 503 }[result as string] ?? 200 }),
 };
 
 const sign = (secret: string, time: string, nonce: string, body: Buffer): string =>
@@ -53,6 +54,7 @@ const sign = (secret: string, time: string, nonce: string, body: Buffer): string
 function readAcme(body: Buffer): ParsedInbound {
   const words = body.toString();
   if (!/^[\w,-]*$/.test(words)) throw new MalformedPayloadError('acme.odd', 'The body is no list of words.');
+  if (words.includes('forbidden')) throw new CommandRejectedError('acme.forbidden', 'That is forbidden.');
   const names = words.split(',').filter((name) => name !== '' && name.length < 100);
   return {
     events: names.filter((name) => name !== 'skip').map((name) => eventOf(name)),
@@ -115,6 +117,7 @@ describe('InboundHarness', () => {
     ['parts without use', [], signed('skip'), ['ignored', 'acme.skipped', 200, 0]],
     ['nothing at all', [], signed('', 'n'), ['nothing', undefined, 200, 0]],
     ['a malformed body', [], signed('{}'), ['quarantined', 'acme.odd', 200, 0]],
+    ['a command that breaks a rule', [], signed('a,forbidden'), ['rejected', 'acme.forbidden', 400, 0]],
     ['a proof used for another body', ['a'], signed('b', 'a'), ['quarantined', 'acme.nonce_reused', 401, 0]],
     ['a wrong proof', [], { ...signed('a'), body: Buffer.from('b') }, ['rejected', 'acme.signature_invalid', 401, 0]],
     ['another method', [], signed('a', 'a', { method: 'PUT' }), ['rejected', 'method_not_allowed', 405, 0]],

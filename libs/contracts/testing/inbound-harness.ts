@@ -1,4 +1,6 @@
 import {
+  type Acknowledgement,
+  CommandRejectedError,
   type HttpReply,
   type InboundAdapter,
   type InboundEvent,
@@ -25,6 +27,15 @@ export function rawRequest(source: {
     headers: Object.fromEntries(headers),
     body: Buffer.from(source.body as string),
   };
+}
+
+/** What an adapter is told of a callback. The default request is an empty one at the base address. */
+export function acknowledgement(
+  result: Acknowledgement['result'],
+  more: Partial<Acknowledgement> = {},
+): Acknowledgement {
+  const request = rawRequest({ method: 'POST', path: '', query: {}, headers: {}, body: '' });
+  return { result, request, eventIds: [], ...more };
 }
 
 /** What became of one request. */
@@ -55,25 +66,29 @@ export class InboundHarness<C extends object> {
 
   /** @param urlSecretValid whether the address carried the integration's secret, which the core checks first. */
   receive(request: RawRequest, now: Date, urlSecretValid = true): Received {
-    if (!urlSecretValid) return this.#reject(`${this.adapter.manifest.id}.url_secret_invalid`);
+    if (!urlSecretValid) return this.#refuse(request, `${this.adapter.manifest.id}.url_secret_invalid`);
     const greeting = this.adapter.handshake?.(request, this.config, now);
     if (greeting && 'status' in greeting) return { outcome: 'handshake', reply: greeting, events: [] };
-    if (greeting) return this.#reject(greeting.code);
+    if (greeting) return this.#refuse(request, greeting.code);
     if (!this.adapter.manifest.methods.includes(request.method)) {
       return { outcome: 'rejected', code: 'method_not_allowed', reply: { status: 405 }, events: [] };
     }
     const verdict = this.adapter.verify(request, this.config, now);
-    if (!verdict.ok) return this.#reject(verdict.code);
-    if (this.#isReused(verdict.proof, request.body)) return this.#quarantine(verdict.proof.reusedCode, 'refused');
-    return this.#read(verdict, now);
+    if (!verdict.ok) return this.#refuse(request, verdict.code);
+    if (this.#isReused(verdict.proof, request.body)) {
+      return this.#quarantine(request, verdict.proof.reusedCode, 'refused');
+    }
+    return this.#read(request, verdict, now);
   }
 
-  #reject(code: string): Received {
-    return { outcome: 'rejected', code, reply: this.adapter.acknowledge('refused'), events: [] };
+  #refuse(request: RawRequest, code: string): Received {
+    const reply = this.adapter.acknowledge(acknowledgement('refused', { request, code }));
+    return { outcome: 'rejected', code, reply, events: [] };
   }
 
-  #quarantine(code: string, result: 'refused' | 'malformed'): Received {
-    return { outcome: 'quarantined', code, reply: this.adapter.acknowledge(result), events: [] };
+  #quarantine(request: RawRequest, code: string, result: 'refused' | 'malformed'): Received {
+    const reply = this.adapter.acknowledge(acknowledgement(result, { request, code }));
+    return { outcome: 'quarantined', code, reply, events: [] };
   }
 
   /** A proof covers one body; the same body again is an ordinary redelivery. */
@@ -85,23 +100,30 @@ export class InboundHarness<C extends object> {
     return first !== digest;
   }
 
-  #read(verdict: Extract<Verdict, { ok: true }>, now: Date): Received {
+  #read(request: RawRequest, verdict: Extract<Verdict, { ok: true }>, now: Date): Received {
     try {
-      return this.#store(this.adapter.parse(verdict.request, this.config), now);
+      return this.#store(request, this.adapter.parse(verdict.request, this.config), now);
     } catch (error) {
-      if (error instanceof MalformedPayloadError) return this.#quarantine(error.code, 'malformed');
-      throw error;
+      if (error instanceof MalformedPayloadError) return this.#quarantine(request, error.code, 'malformed');
+      if (!(error instanceof CommandRejectedError)) throw error;
+      const { code, message: detail } = error;
+      const reply = this.adapter.acknowledge(acknowledgement('rejected', { request, code, detail }));
+      return { outcome: 'rejected', code, reply, events: [] };
     }
   }
 
-  #store({ events, skipped, parseMode }: ParsedInbound, now: Date): Received {
+  #store(request: RawRequest, { events, skipped, parseMode }: ParsedInbound, now: Date): Received {
     const fresh = events.filter((event) => this.#isNew(event, now.getTime()));
     const result = { events: fresh, parseMode };
-    const stored = this.adapter.acknowledge('stored');
+    const eventIds = fresh.map((_, index) => `evt_${index.toString(16).padStart(32, '0')}`);
+    const stored = this.adapter.acknowledge(acknowledgement('stored', { request, eventIds }));
     if (fresh.length > 0) {
       return { outcome: fresh.every(namesNobody) ? 'unroutable' : 'accepted', reply: stored, ...result };
     }
-    if (events.length > 0) return { outcome: 'duplicate', reply: this.adapter.acknowledge('duplicate'), ...result };
+    if (events.length > 0) {
+      const reply = this.adapter.acknowledge(acknowledgement('duplicate', { request }));
+      return { outcome: 'duplicate', reply, ...result };
+    }
     const [reason] = skipped;
     return reason
       ? { outcome: 'ignored', code: reason.code, reply: stored, ...result }
@@ -119,6 +141,6 @@ export class InboundHarness<C extends object> {
 
 type Proof = NonNullable<Extract<Verdict, { ok: true }>['proof']>;
 
-function namesNobody({ push, recipient }: InboundEvent): boolean {
-  return push.notify && recipient.identities.length === 0 && recipient.devices.length === 0;
+function namesNobody({ push, recipient, request }: InboundEvent): boolean {
+  return push.notify && !request && recipient.identities.length === 0 && recipient.devices.length === 0;
 }

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import {
   accept,
+  type AppError,
+  CommandRejectedError,
   configSchema,
+  effectiveAudience,
   EVENT_KINDS,
   type InboundAdapter,
   type InboundEvent,
@@ -10,9 +13,11 @@ import {
   MalformedPayloadError,
   type ParsedInbound,
   type RawRequest,
+  type ReadPort,
   secretFields,
   type VerifiedRequest,
 } from '@bellhop/contracts';
+import { acknowledgement } from './inbound-harness.js';
 import { junkBodies, mutationsOf } from './junk.js';
 
 /** A part of the request that the signature covers, or that carries it. */
@@ -26,10 +31,12 @@ export interface InboundSuite<C extends object> {
   readonly now: Date;
   /** Changing or leaving out any of them must be refused. */
   readonly signedParts?: readonly SignedPart[];
+  /** Set when the protocol lets a proof be used for ever. */
+  readonly ageless?: boolean;
 }
 
 const YEAR_MS = 365 * 86_400_000;
-const RESULTS: readonly InboundResult[] = ['stored', 'duplicate', 'refused', 'malformed', 'unavailable'];
+const RESULTS: readonly InboundResult[] = ['stored', 'duplicate', 'rejected', 'refused', 'malformed', 'unavailable'];
 
 /** The conformance suite of inbound adapters: what the core relies on whatever the vendor. */
 export function describeInbound<C extends object>(adapter: InboundAdapter<C>, suite: InboundSuite<C>): void {
@@ -58,7 +65,7 @@ export function describeInbound<C extends object>(adapter: InboundAdapter<C>, su
     });
 
     it('has a reply for every result', () => {
-      const replies = RESULTS.map((result) => [result, adapter.acknowledge(result)] as const);
+      const replies = RESULTS.map((result) => [result, adapter.acknowledge(acknowledgement(result))] as const);
       for (const [, reply] of replies) probe.holdsNoSecret(reply);
       expect(replies.filter(([, { status }]) => !(status >= 200 && status < 600))).toEqual([]);
       const { stored, duplicate, unavailable } = Object.fromEntries(replies);
@@ -74,19 +81,19 @@ export function describeInbound<C extends object>(adapter: InboundAdapter<C>, su
       expect(events).not.toHaveLength(0);
     });
 
-    it.each(junkBodies(manifest.bodyLimit ?? 262_144))('survives %s', (_name, body) => {
+    it.each(junkBodies(manifest.bodyLimit ?? 262_144))('survives %s', async (_name, body) => {
       expect(cases).not.toHaveLength(0);
-      for (const { request, now } of cases) probe.receive({ ...request, body }, now);
+      for (const { request, now } of cases) await probe.receive({ ...request, body }, now);
     });
 
-    it.each(cases)('survives what can be made of $id', ({ request, now }) => {
+    it.each(cases)('survives what can be made of $id', async ({ request, now }) => {
       const mutants = [...mutationsOf(request)];
       expect(mutants).not.toHaveLength(0);
-      for (const mutant of mutants) probe.receive(mutant, now);
+      for (const mutant of mutants) await probe.receive(mutant, now);
     });
   });
 
-  if (manifest.authenticity === 'signature') {
+  if (manifest.authenticity === 'signature' && !suite.ageless) {
     describe(`${manifest.id} as a verifier`, () => {
       it('refuses a proof that is a year old', () => {
         expect(authentic).not.toHaveLength(0);
@@ -124,6 +131,11 @@ function isKind(kind: string, pluginId: string): boolean {
   return (EVENT_KINDS as readonly string[]).includes(kind) || kind.startsWith(`${pluginId}.`);
 }
 
+/** People of whom nothing is known. */
+const NOBODY: ReadPort = { tagsOf: () => Promise.resolve(new Map()) };
+
+type RefusalType = typeof MalformedPayloadError | typeof CommandRejectedError;
+
 /** An adapter under watch: every call checks what must hold for any input. */
 class Probe<C extends object> {
   readonly #secrets: readonly string[];
@@ -139,10 +151,21 @@ class Probe<C extends object> {
   }
 
   /** Everything a hostile request can reach. Its body is parsed as if it were proved, since a vendor may send nonsense too. */
-  receive(request: RawRequest, now: Date): void {
+  async receive(request: RawRequest, now: Date): Promise<void> {
     this.holdsNoSecret(this.adapter.handshake?.(request, this.config, now) ?? {});
     const verdict = this.verify(request, now);
-    this.parse(verdict.ok ? verdict.request : accept(request).request);
+    const proved = verdict.ok ? verdict.request : accept(request).request;
+    await this.ask(proved);
+    this.parse(proved);
+  }
+
+  /** A question that breaks a rule is refused, and nothing else ever. */
+  async ask(request: VerifiedRequest): Promise<void> {
+    try {
+      this.holdsNoSecret((await this.adapter.query?.(request, this.config, NOBODY)) ?? {});
+    } catch (error) {
+      this.#refused(request, error, CommandRejectedError);
+    }
   }
 
   verify(request: RawRequest, now: Date) {
@@ -167,28 +190,49 @@ class Probe<C extends object> {
     try {
       return this.adapter.parse(request, this.config);
     } catch (error) {
-      assert(error instanceof MalformedPayloadError, error instanceof Error ? error : new Error(String(error)));
-      this.holdsNoSecret({ code: error.code, message: error.message, cause: String(error.cause) });
-      return error.code;
+      return this.#refused(request, error, MalformedPayloadError, CommandRejectedError);
     }
   }
 
-  #check({ kind, key, aliasKey = '', dedupeWindowMs = 0, occurredAt, recipient, push }: InboundEvent): void {
-    const { emits, identities, carriesDevices } = this.adapter.manifest;
+  /** @returns the code of a refusal that the contract knows. */
+  #refused(request: RawRequest, error: unknown, ...known: readonly RefusalType[]): string {
+    const refusal = known.some((type) => error instanceof type) ? (error as AppError) : undefined;
+    assert(refusal, error instanceof Error ? error : new Error(String(error)));
+    const { code, message: detail, cause } = refusal;
+    this.holdsNoSecret({ code, detail, cause: String(cause) });
+    const result = refusal instanceof CommandRejectedError ? 'rejected' : 'malformed';
+    this.holdsNoSecret(this.adapter.acknowledge(acknowledgement(result, { request, code, detail })));
+    return code;
+  }
+
+  #check(event: InboundEvent): void {
+    const { kind, key, aliasKey = '', dedupeWindowMs = 0, occurredAt, recipient, push } = event;
+    const { emits, carriesDevices } = this.adapter.manifest;
     assert(emits.includes(kind), `${kind} is not among the kinds of the manifest`);
     assert(key !== '' && key.length <= 512 && aliasKey.length <= 512, `the key is empty or too long: ${key.length}`);
     assert(dedupeWindowMs >= 0, 'dedupeWindowMs is negative');
     assert(!occurredAt || new Date(occurredAt).toISOString() === occurredAt, `${occurredAt} is not ISO 8601 UTC`);
     for (const identity of recipient.identities) {
-      assert(
-        identities.some((known) => known.kind === identity.kind),
-        `${identity.kind} is not among the identities`,
-      );
+      this.#checkIdentityKind(identity.kind);
       assert(identity.value !== '', `${identity.kind} is empty`);
     }
+    this.#checkCommand(event);
     assert(recipient.devices.length === 0 || carriesDevices, 'devices come without carriesDevices');
     assert(Buffer.byteLength(push.collapseId ?? '') <= 64, 'the collapse id has more than 64 bytes');
     assert(!/^\/|^[a-z][a-z\d+.-]*:/i.test(push.deepLink ?? ''), 'the deep link is no relative path');
+  }
+
+  #checkCommand({ kind, request, tags }: InboundEvent): void {
+    assert((kind === 'push.requested') === (request !== undefined), 'a request comes with push.requested alone');
+    assert((kind === 'tags.replaced') === (tags !== undefined), 'tags come with tags.replaced alone');
+    if (request) assert(effectiveAudience(request.audience), 'the audience of a request has no condition');
+    if (tags) assert(!tags.users.includes('') && !tags.tags.includes(''), 'a user or a tag is empty');
+    for (const command of [request, tags]) if (command) this.#checkIdentityKind(command.identityKind);
+  }
+
+  #checkIdentityKind(kind: string): void {
+    const known = this.adapter.manifest.identities.some((identity) => identity.kind === kind);
+    assert(known, `${kind} is not among the identities`);
   }
 
   holdsNoSecret(words: object): void {
