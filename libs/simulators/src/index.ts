@@ -1,5 +1,8 @@
 export * from './apns/index.js';
+export * from './echat-api/index.js';
 export * from './fcm/index.js';
+export * from './nim/index.js';
+export * from './rongcloud/index.js';
 export * from './senders/callback.js';
 export * from './senders/echat.js';
 export * from './senders/kf5.js';
@@ -8,3 +11,5 @@ export * from './senders/rongcloud.js';
 export type { SigningOptions } from './senders/signing.js';
 export * from './senders/udesk.js';
 export * from './tls.js';
+export * from './udesk/index.js';
+export * from './webhook/index.js';

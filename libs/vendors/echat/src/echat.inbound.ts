@@ -1,11 +1,11 @@
 import {
   accept,
+  type Acknowledgement,
   declaresEntities,
   type HttpReply,
   type IdentityRef,
   Inbound,
   type InboundAdapter,
-  type InboundResult,
   MalformedPayloadError,
   type ParsedInbound,
   type RawRequest,
@@ -85,7 +85,7 @@ export class EchatInbound implements InboundAdapter<EchatConfig> {
   }
 
   /** Echat sends again until it reads the word `success`. What sending again cannot heal is acknowledged too. */
-  acknowledge(result: InboundResult): HttpReply {
+  acknowledge({ result }: Acknowledgement): HttpReply {
     if (result === 'refused') return { status: 401 };
     if (result === 'unavailable') return { status: 503 };
     return { status: 200, headers: TEXT, body: 'success' };

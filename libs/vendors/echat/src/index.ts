@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { EchatChannel } from './echat.channel.js';
 import { EchatInbound } from './echat.inbound.js';
 
-@Module({ providers: [EchatInbound], exports: [EchatInbound] })
+@Module({ providers: [EchatInbound, EchatChannel], exports: [EchatInbound, EchatChannel] })
 export class EchatModule {}

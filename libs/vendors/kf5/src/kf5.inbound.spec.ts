@@ -1,6 +1,13 @@
 import path from 'node:path';
 import { readConfig } from '@bellhop/contracts';
-import { describeInbound, describeVectors, InboundHarness, loadVectors, rawRequest } from '@bellhop/contracts/testing';
+import {
+  acknowledgement,
+  describeInbound,
+  describeVectors,
+  InboundHarness,
+  loadVectors,
+  rawRequest,
+} from '@bellhop/contracts/testing';
 import { kf5Chat, kf5Samples, kf5Ticket } from '@bellhop/simulators';
 import { Kf5Inbound } from './kf5.inbound.js';
 import { Kf5Config } from './kf5.manifest.js';
@@ -47,6 +54,6 @@ describe('Kf5Inbound', () => {
   });
 
   it('asks for another try when nothing could be stored', () => {
-    expect(adapter.acknowledge('unavailable')).toEqual({ status: 503 });
+    expect(adapter.acknowledge(acknowledgement('unavailable'))).toEqual({ status: 503 });
   });
 });

@@ -1,5 +1,6 @@
 import {
   accept,
+  type Acknowledgement,
   type HttpReply,
   Inbound,
   type InboundAdapter,
@@ -20,6 +21,7 @@ const REPLIES: Readonly<Record<InboundResult, HttpReply>> = {
   stored: RECEIVED,
   duplicate: RECEIVED,
   malformed: RECEIVED,
+  rejected: { status: 400 },
   refused: { status: 401 },
   unavailable: { status: 503 },
 };
@@ -39,7 +41,7 @@ export class Kf5Inbound implements InboundAdapter<Kf5Config> {
     return readKf5(request.body, config.dedupeWindowMs);
   }
 
-  acknowledge(result: InboundResult): HttpReply {
+  acknowledge({ result }: Acknowledgement): HttpReply {
     return REPLIES[result];
   }
 }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { NimChannel } from './nim.channel.js';
 import { NimInbound } from './nim.inbound.js';
 
-@Module({ providers: [NimInbound], exports: [NimInbound] })
+@Module({ providers: [NimInbound, NimChannel], exports: [NimInbound, NimChannel] })
 export class NimModule {}

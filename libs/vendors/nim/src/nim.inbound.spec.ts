@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { accept, type InboundEvent, type RawRequest, readConfig } from '@bellhop/contracts';
-import { describeCases, describeInbound, InboundHarness, loadCaseFile } from '@bellhop/contracts/testing';
+import {
+  acknowledgement,
+  describeCases,
+  describeInbound,
+  InboundHarness,
+  loadCaseFile,
+} from '@bellhop/contracts/testing';
 import { type Callback, nimCopy, nimLogin, nimLogout, nimMessage } from '@bellhop/simulators';
 import { NimInbound } from './nim.inbound.js';
 import { NimConfig } from './nim.manifest.js';
@@ -69,7 +75,8 @@ describe('the checksum of NIM', () => {
 describe('a message copy', () => {
   it('is answered so that NIM never takes a failure for a delivery', () => {
     const results = ['stored', 'duplicate', 'refused', 'malformed', 'unavailable'] as const;
-    expect(results.map((result) => adapter.acknowledge(result).status)).toEqual([200, 200, 401, 400, 503]);
+    const replies = results.map((result) => adapter.acknowledge(acknowledgement(result)));
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 401, 400, 503]);
   });
 
   it('of a person goes to the other one', () => {

@@ -1,10 +1,10 @@
 import {
   accept,
+  type Acknowledgement,
   type HttpReply,
   Inbound,
   type InboundAdapter,
   type InboundEvent,
-  type InboundResult,
   md5Hex,
   type ParsedInbound,
   type RawRequest,
@@ -52,8 +52,10 @@ export class NimInbound implements InboundAdapter<NimConfig> {
   }
 
   /** NIM takes 500 for a delivery as well as 200, so neither is answered for what it shall send again. */
-  acknowledge(result: InboundResult): HttpReply {
-    const status = { stored: 200, duplicate: 200, refused: 401, malformed: 400, unavailable: 503 }[result];
+  acknowledge({ result }: Acknowledgement): HttpReply {
+    const status = { stored: 200, duplicate: 200, refused: 401, rejected: 400, malformed: 400, unavailable: 503 }[
+      result
+    ];
     return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code: status }) };
   }
 }

@@ -197,7 +197,7 @@ function requestOf({ query = {}, headers = {}, body = '' }: Parts): RawRequest {
 }
 
 function parse(parts: Parts) {
-  return adapter.parse(accept(requestOf(parts)).request);
+  return adapter.parse(accept(requestOf(parts)).request, config);
 }
 
 function eventOf(parts: Parts): InboundEvent {

@@ -1,27 +1,27 @@
 import {
   accept,
+  type Acknowledgement,
   type HttpReply,
   Inbound,
   type InboundAdapter,
-  type InboundResult,
   MalformedPayloadError,
   parseExactJson,
   type ParsedInbound,
   type RawRequest,
+  type ReadPort,
   refuse,
-  sameHex,
-  sha1Hex,
   unixMillis,
   type Verdict,
   type VerifiedRequest,
 } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
+import { acknowledgeCommand, answerQuestion, isCommand, parseCommand, verifyCommand } from './rongcloud.api.js';
 import { toMessageEvent } from './rongcloud.events.js';
 import { type RongCloudConfig, rongCloudManifest } from './rongcloud.manifest.js';
+import { isProved } from './rongcloud.proof.js';
 import { readSessionChange, toPresenceEvent } from './rongcloud.sessions.js';
 import { readMessage, readProof } from './rongcloud.wire.js';
 
-const MAX_NONCE = 64;
 /** Characters that a form escapes, and that the vendor's own example leaves as they are. */
 const UNESCAPED = /["[\]{}<>\s]/;
 
@@ -30,17 +30,15 @@ const UNESCAPED = /["[\]{}<>\s]/;
 export class RongCloudInbound implements InboundAdapter<RongCloudConfig> {
   readonly manifest = rongCloudManifest;
 
-  /** SHA-1 of App Secret, nonce and timestamp in a row, hex, in the query. The body is not covered. */
+  /** The proof of a callback stands in the query, that of a command in headers; only the former becomes old. */
   verify(request: RawRequest, config: RongCloudConfig, now: Date): Verdict {
+    if (isCommand(request)) return verifyCommand(request, config);
     const { appKey } = request.query;
     if (appKey !== undefined && appKey !== config.appKey) return refuse('mismatch', 'rongcloud.app_key_mismatch');
     const proof = readProof(request.query);
     if (!proof) return refuse('missing', 'rongcloud.signature_missing');
-    const { timestamp, nonce, signature } = proof;
-    const signedAt = unixMillis(timestamp);
-    // The shapes are part of the proof: a digit moved from the timestamp to the nonce leaves the digest as it was.
-    if (signedAt === undefined || nonce.length > MAX_NONCE) return refuse('mismatch', 'rongcloud.signature_invalid');
-    if (!sameHex(signature, sha1Hex(config.appSecret, nonce, timestamp))) {
+    const signedAt = unixMillis(proof.timestamp);
+    if (signedAt === undefined || !isProved(proof, config.appSecret)) {
       return refuse('mismatch', 'rongcloud.signature_invalid');
     }
     const isStale = Math.abs(now.getTime() - signedAt) > config.toleranceSeconds * 1000;
@@ -48,13 +46,20 @@ export class RongCloudInbound implements InboundAdapter<RongCloudConfig> {
   }
 
   /** Message routing posts a form, the status subscription JSON; the content type is not always right. */
-  parse({ body }: VerifiedRequest): ParsedInbound {
-    const text = body.toString('utf8').trim();
+  parse(request: VerifiedRequest, config: RongCloudConfig): ParsedInbound {
+    if (isCommand(request)) return parseCommand(request, config);
+    const text = request.body.toString('utf8').trim();
     return /^[{[]/.test(text) ? parseSessions(text) : parseMessage(text);
   }
 
-  /** RongCloud tries three times within minutes, then never again. */
-  acknowledge(result: InboundResult): HttpReply {
+  query(request: VerifiedRequest, _config: RongCloudConfig, read: ReadPort): Promise<HttpReply | undefined> {
+    return answerQuestion(request, read);
+  }
+
+  /** RongCloud tries a callback three times within minutes, then never again. */
+  acknowledge(acknowledgement: Acknowledgement): HttpReply {
+    const { result, request } = acknowledgement;
+    if (isCommand(request)) return acknowledgeCommand(acknowledgement);
     if (result === 'refused') return { status: 401 };
     if (result === 'unavailable') return { status: 503 };
     return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: 'ok' };

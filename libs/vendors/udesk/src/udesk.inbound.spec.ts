@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describeInbound, describeVectors, InboundHarness, loadVectors, rawRequest } from '@bellhop/contracts/testing';
+import {
+  acknowledgement,
+  describeInbound,
+  describeVectors,
+  InboundHarness,
+  loadVectors,
+  rawRequest,
+} from '@bellhop/contracts/testing';
 import { udeskClose, udeskMessages, udeskSamples, udeskText } from '@bellhop/simulators';
 import { UdeskInbound } from './udesk.inbound.js';
 import { UdeskConfig } from './udesk.manifest.js';
@@ -56,6 +63,6 @@ describe('UdeskInbound', () => {
   });
 
   it('asks for another try when nothing could be stored', () => {
-    expect(adapter.acknowledge('unavailable')).toEqual({ status: 503 });
+    expect(adapter.acknowledge(acknowledgement('unavailable'))).toEqual({ status: 503 });
   });
 });

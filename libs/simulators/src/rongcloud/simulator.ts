@@ -1,0 +1,354 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type Control, startControl } from '../control.js';
+import type { RongCloudCommand, RongCloudPushCommand } from './commands.js';
+import type { RongCloudControlRules } from './control-rules.js';
+import { RongCloudDirectory } from './directory.js';
+import { PARAMETER, Refused } from './fields.js';
+import { Gate, knownHeaders } from './gate.js';
+import { Ledger, type RongCloudCounters, type RongCloudPush, type RongCloudRequest } from './ledger.js';
+import { Quota, Rate } from './quota.js';
+import { parseJson, READERS, readQuery } from './rules.js';
+import {
+  answerOf,
+  readStep,
+  type RongCloudAnswer,
+  type RongCloudStep,
+  type Verdict,
+  WEB_PAGE,
+  type Word,
+  wordOfUser,
+} from './vocabulary.js';
+
+export interface RongCloudSimulatorOptions {
+  readonly appKey: string;
+  readonly appSecret: string;
+  /** Default: any free port. */
+  readonly port?: number;
+  /** Port of the control endpoint, 0 for any; absent: none. */
+  readonly controlPort?: number;
+  /** The clock of the quotas and rates. Default: the system's. */
+  readonly now?: () => Date;
+  /** Pushes and broadcasts together in any 60 minutes. Default 2. */
+  readonly quotaPerHour?: number;
+  /** Pushes and broadcasts together in a calendar day. Default 3. */
+  readonly quotaPerDay?: number;
+  /** Default `Asia/Shanghai`. */
+  readonly quotaTimeZone?: string;
+  /** Calls of `/user/tag/set` and `/user/tag/batch/set` in any second (the vendor: 100 and 10). Default: any number. */
+  readonly tagRates?: { readonly single: number; readonly batch: number };
+  /** Refuses a nonce that was used before. Default false. */
+  readonly strictNonce?: boolean;
+  /** Takes `harmonyOS` as a third platform. Default false. */
+  readonly harmonyOs?: boolean;
+  /** Calls and pushes that are kept, the latest ones. Default 1,000. */
+  readonly record?: number;
+  /** Milliseconds before each answer. Default 0. */
+  readonly latencyMs?: number;
+}
+
+/** A call while it is being served. */
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly text: string;
+}
+
+const TOO_LARGE = 1508;
+const NO_BODY = 1003;
+const OVER_LIMIT = 1008;
+/** Bytes. Source: the vendor's list of error codes. */
+const BODY_LIMIT = 102_400;
+const FORMAT = /\.(?:json|xml)$/;
+const QUERY_PATH = '/user/tags/get';
+const OK: Word = { word: 'ok', number: undefined };
+
+/** RongCloud's Server API for pushes and tags on loopback: signature, rules, quotas, and who gets what. */
+export class RongCloudSimulator {
+  readonly directory = new RongCloudDirectory();
+  /** `http://127.0.0.1:port`, one of the channel's `baseUrls`. */
+  url = '';
+  controlUrl: string | undefined;
+  latencyMs: number;
+  readonly #options: RongCloudSimulatorOptions;
+  readonly #now: () => Date;
+  readonly #gate: Gate;
+  readonly #quota: Quota;
+  readonly #rates: Readonly<Record<string, Rate>>;
+  readonly #ledger: Ledger;
+  readonly #waiting = new Set<{ readonly count: number; done(): void }>();
+  #steps: (Word | RongCloudAnswer)[] = [];
+  #held: (() => void)[] | undefined;
+  #server: Server;
+  #control: Control | undefined;
+
+  constructor(options: RongCloudSimulatorOptions) {
+    const { quotaPerHour = 2, quotaPerDay = 3, quotaTimeZone = 'Asia/Shanghai', tagRates } = options;
+    this.#options = options;
+    this.#now = options.now ?? (() => new Date());
+    this.#gate = new Gate({ ...options, strictNonce: options.strictNonce ?? false });
+    this.#quota = new Quota({ perHour: quotaPerHour, perDay: quotaPerDay, timeZone: quotaTimeZone });
+    this.#rates = {
+      '/user/tag/set': new Rate(tagRates?.single ?? Infinity),
+      '/user/tag/batch/set': new Rate(tagRates?.batch ?? Infinity),
+    };
+    this.#ledger = new Ledger(options.record ?? 1000);
+    this.latencyMs = options.latencyMs ?? 0;
+  }
+
+  /** The latest calls, oldest first. */
+  get requests(): readonly RongCloudRequest[] {
+    return this.#ledger.latest;
+  }
+
+  /** The latest pushes and broadcasts that were taken, with the devices that they reached. */
+  get pushes(): readonly RongCloudPush[] {
+    return this.#ledger.pushes;
+  }
+
+  get counters(): RongCloudCounters {
+    return this.#ledger.counters;
+  }
+
+  async start(): Promise<void> {
+    const { port = 0, controlPort } = this.#options;
+    this.#server = createServer((request, response) => void this.#receive(request, response));
+    this.#server.on('connection', () => this.#ledger.connections++);
+    this.#server.listen(port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    if (controlPort === undefined) return;
+    this.#control = await startControl(this, controlPort);
+    this.controlUrl = this.#control.url;
+  }
+
+  /**
+   * Prescribes how the next calls end that break no rule, one step each.
+   * @throws {RangeError} when a step is not in the vocabulary.
+   */
+  script(steps: readonly RongCloudStep[]): void {
+    this.#steps.push(...steps.map(readStep));
+  }
+
+  /** From now on calls are taken in and answered only after {@link release}. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const serve of held) serve();
+  }
+
+  /** Resolves once `count` calls have come in completely since the start or the last reset. */
+  received(count: number, withinMs = 10_000): Promise<void> {
+    if (this.#ledger.requests >= count) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const missing = () => reject(new Error(`${this.#ledger.requests} of ${count} calls came within ${withinMs} ms`));
+      const timer = setTimeout(() => this.#waiting.delete(entry) && missing(), withinMs);
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(entry);
+        resolve();
+      };
+      const entry = { count, done };
+      this.#waiting.add(entry);
+    });
+  }
+
+  /** What the control endpoint is told. */
+  apply({ steps = [], devices = [], tags = {}, latencyMs, drop }: RongCloudControlRules): void {
+    this.script(steps);
+    this.directory.addDevices(devices);
+    for (const [userId, set] of Object.entries(tags)) this.directory.setTags([userId], set);
+    if (latencyMs !== undefined) this.latencyMs = latencyMs;
+    if (drop) this.drop();
+  }
+
+  /** Destroys every connection. */
+  drop(): void {
+    this.#server.closeAllConnections();
+  }
+
+  /** Forgets steps, calls, pushes, counters, quotas, nonces, held answers and latency. People and devices stay. */
+  reset(): void {
+    this.release();
+    this.#steps = [];
+    this.#ledger.reset();
+    this.#quota.reset();
+    this.#gate.reset();
+    for (const rate of Object.values(this.#rates)) rate.reset();
+    this.latencyMs = this.#options.latencyMs ?? 0;
+  }
+
+  /** May be called again. */
+  async close(): Promise<void> {
+    await this.#control?.close();
+    this.#control = undefined;
+    this.drop();
+    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request).catch(() => undefined);
+    // The caller went away before all of it had come.
+    if (body === undefined) return;
+    this.#ledger.requests++;
+    for (const entry of this.#waiting) if (this.#ledger.requests >= entry.count) entry.done();
+    const call = { request, response, path: request.url?.split('?')[0] ?? '', text: body };
+    if (this.#held) this.#held.push(() => this.#serve(call));
+    else this.#serve(call);
+  }
+
+  #serve(call: Call): void {
+    let command: RongCloudCommand | undefined;
+    try {
+      command = this.#read(call);
+      this.#conclude(call, command, this.#steps.shift() ?? wordOf(command));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#answer(call, command, answerOf({ code: error.code, message: error.message }, call.path));
+    }
+  }
+
+  /** @throws {Refused} */
+  #read({ request, path, text: body }: Call): RongCloudCommand {
+    const name = path.replace(FORMAT, '');
+    const read = READERS[name];
+    const isKnown = FORMAT.test(path) && (read !== undefined || path === `${QUERY_PATH}.json`);
+    if (!isKnown) throw new Refused(404, 'unknown path');
+    if (request.method !== 'POST') throw new Refused(405, 'method not allowed');
+    this.#gate.check(request.headers);
+    if (Buffer.byteLength(body) >= BODY_LIMIT) throw new Refused(TOO_LARGE, 'the body is too large');
+    if (body === '') throw new Refused(NO_BODY, 'no POST data');
+    if (!read) return readQuery(formOf(body));
+    const isJson = request.headers['content-type']?.startsWith('application/json') ?? false;
+    if (!isJson) throw new Refused(PARAMETER, 'Content-Type is not application/json');
+    return read(parseJson(body), { harmonyOs: this.#options.harmonyOs ?? false });
+  }
+
+  #conclude(call: Call, command: RongCloudCommand, step: Word | RongCloudAnswer): void {
+    if ('status' in step) return this.#answer(call, command, step);
+    switch (step.word) {
+      case 'code':
+        return this.#answer(call, command, answerOf({ code: step.number ?? 1000 }, call.path));
+      case 'http':
+        return this.#answer(call, command, { status: step.number ?? 500, body: '' });
+      case 'html':
+        return this.#answer(call, command, WEB_PAGE);
+      case 'fin':
+        return this.#fail(call, command, 'fin');
+      case 'lost':
+      case 'silent':
+        this.#perform(call, command);
+        return this.#fail(call, command, step.word);
+      default: {
+        const delayMs = step.word === 'slow' ? (step.number ?? 100) : 0;
+        this.#answer(call, command, answerOf(this.#perform(call, command), call.path), delayMs);
+      }
+    }
+  }
+
+  /** @throws {Refused} when a limit is used up. */
+  #perform({ path }: Call, command: RongCloudCommand): Verdict {
+    const now = this.#now();
+    switch (command.kind) {
+      case 'query':
+        return { code: 200, result: this.#tagsOf(command.userIds) };
+      case 'tags':
+        if (!this.#rates[path.replace(FORMAT, '')]?.take(now.getTime())) throw new Refused(OVER_LIMIT, 'over limit');
+        this.directory.setTags(command.userIds, command.tags);
+        return { code: 200 };
+      case 'push':
+        if (!this.#quota.take(now.getTime())) throw new Refused(OVER_LIMIT, 'over frequency limit');
+        return { code: 200, id: this.#deliver(command, now) };
+    }
+  }
+
+  #tagsOf(userIds: readonly string[]): Record<string, readonly string[]> {
+    return Object.fromEntries(userIds.map((userId) => [userId, this.directory.tagsOf(userId)]));
+  }
+
+  #deliver(command: RongCloudPushCommand, at: Date): string {
+    const { shown } = command;
+    const id = randomBytes(16).toString('base64url');
+    const devices = shown ? this.directory.reached(command) : [];
+    const arrivals = devices.map(({ id: deviceId, userId, platform }) => ({
+      deviceId,
+      userId,
+      platform,
+      ...shown![platform],
+    }));
+    this.#ledger.take({ id, at, command, arrivals });
+    return id;
+  }
+
+  #answer(call: Call, command: RongCloudCommand | undefined, answer: RongCloudAnswer, delayMs = 0): void {
+    this.#write(call, command, nameOf(answer));
+    const { status, headers, body } = answer;
+    later(delayMs + this.latencyMs, () => {
+      if (!call.response.destroyed) call.response.writeHead(status, headers).end(body);
+    });
+  }
+
+  #fail(call: Call, command: RongCloudCommand, fault: 'fin' | 'lost' | 'silent'): void {
+    this.#write(call, command, fault);
+    if (fault !== 'silent') call.request.socket.destroy();
+  }
+
+  #write({ request, path, text: body }: Call, command: RongCloudCommand | undefined, answer: string): void {
+    const headers = knownHeaders(request.headers);
+    this.#ledger.write({
+      at: this.#now(),
+      method: request.method ?? '',
+      path,
+      headers,
+      body: bodyOf(body),
+      command,
+      answer,
+    });
+  }
+}
+
+/** Starts the Server API of one app. */
+export async function startRongCloudSimulator(options: RongCloudSimulatorOptions): Promise<RongCloudSimulator> {
+  const simulator = new RongCloudSimulator(options);
+  await simulator.start();
+  return simulator;
+}
+
+/** The word of the first user that a command names. */
+function wordOf(command: RongCloudCommand): Word {
+  const audience = command.kind === 'push' ? command.audience : command;
+  const first = 'userIds' in audience ? audience.userIds[0] : undefined;
+  return (first === undefined ? undefined : wordOfUser(first)) ?? OK;
+}
+
+function formOf(body: string): Record<string, string[]> {
+  const form = new URLSearchParams(body);
+  return Object.fromEntries([...form.keys()].map((name) => [name, form.getAll(name)]));
+}
+
+function bodyOf(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    return body.includes('=') ? formOf(body) : undefined;
+  }
+}
+
+/** HTTP status, and the vendor's code where it says more. */
+function nameOf({ status, body }: RongCloudAnswer): string {
+  const [, code] = /"code":(\d+)|<code>(\d+)<\/code>/.exec(body)?.filter(Boolean) ?? [];
+  return code === undefined || code === String(status) ? String(status) : `${status} ${code}`;
+}
+
+function later(ms: number, action: () => void): void {
+  if (ms === 0) action();
+  else setTimeout(action, ms);
+}

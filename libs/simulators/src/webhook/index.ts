@@ -1,0 +1,2 @@
+export type { WebhookMode } from './modes.js';
+export * from './receiver.js';
