@@ -131,7 +131,7 @@ describe('a request', () => {
     const { gateway, client } = await startBoth();
     const { target } = item();
     const outcomes = await send(client, [
-      { ...item(), target: { kind: 'everyone' } },
+      { ...item(), target: { kind: 'audience', audience: { kind: 'everyone', platforms: ['ios'] } } },
       { ...item(), target: { ...target, platform: 'android' } as SendItem['target'] },
       item(`../../${'a'.repeat(58)}`),
       item('1234567890'),

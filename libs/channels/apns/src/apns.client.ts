@@ -1,8 +1,8 @@
 import type { ChannelClient, CheckResult, SendItem, SendOutcome } from '@bellhop/contracts';
 import { randomUUID } from 'node:crypto';
-import type { ApnsConfig, ApnsEnvironment } from './apns.manifest.js';
-import { ApnsPool, NOT_SENT, type Flight } from './apns.pool.js';
-import { readyItem, type ReadyItem } from './apns.request.js';
+import { type ApnsConfig, type ApnsEnvironment, apnsManifest } from './apns.manifest.js';
+import { ApnsPool, type Flight, NOT_SENT } from './apns.pool.js';
+import { notificationOf, readyItem, type ReadyItem } from './apns.request.js';
 
 /** One item of a call. */
 interface Delivery extends Flight {
@@ -26,7 +26,7 @@ const OTHER_ENVIRONMENT: SendOutcome = {
 };
 
 /** Well-formed, and no device has it. */
-const NOBODY = '0'.repeat(64);
+const NOBODY = apnsManifest.gateway?.sampleToken ?? '';
 
 /** Sends to the devices of one app. The connections of an environment open when it is first needed. */
 export class ApnsClient implements ChannelClient {
@@ -70,8 +70,8 @@ export class ApnsClient implements ChannelClient {
   }
 
   private async deliver(delivery: Delivery): Promise<void> {
-    const ready = readyItem(delivery.item, this.config.bundleId);
-    delivery.outcome = 'refusal' in ready ? ready.refusal : await this.route(ready, delivery);
+    const ready = readyItem(delivery.item);
+    delivery.outcome = 'refusal' in ready ? ready.refusal.outcome : await this.route(ready, delivery);
   }
 
   private route(item: ReadyItem, flight: Flight): Promise<SendOutcome> {
@@ -100,7 +100,8 @@ export class ApnsClient implements ChannelClient {
 
   private attempt(item: ReadyItem, environment: ApnsEnvironment, flight: Flight): Promise<SendOutcome> {
     const pool = this.pool(environment);
-    return pool ? pool.send(item.notification, item.token, flight) : Promise.resolve(KEY_UNUSABLE);
+    if (!pool) return Promise.resolve(KEY_UNUSABLE);
+    return pool.send(notificationOf(item, this.config.bundleId), item.token, flight);
   }
 
   /** Undefined when the key cannot sign, which the validation of the settings should have told. */

@@ -117,6 +117,7 @@ export const apnsManifest: ChannelManifest<ApnsConfig> = {
   gateway: {
     platforms: ['ios'],
     identifiers: { token: DEVICE_TOKEN },
+    sampleToken: '0'.repeat(64),
     shape: '64 to 200 hexadecimal digits, an even number of them',
     normalize: (token) => token.toLowerCase(),
     environments: true,

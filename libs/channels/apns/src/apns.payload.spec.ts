@@ -1,5 +1,5 @@
-import type { PushMessage } from '@bellhop/contracts';
-import { payloadOf } from './apns.payload.js';
+import { type PushMessage, RECEIPT_KEY, RECEIPT_LENGTH } from '@bellhop/contracts';
+import { type ApnsPayload, payloadOf, withReceipt } from './apns.payload.js';
 
 const expiresAt = new Date('2031-01-02T03:04:05.678Z');
 const message = (part: Partial<PushMessage> = {}): PushMessage => ({
@@ -8,13 +8,23 @@ const message = (part: Partial<PushMessage> = {}): PushMessage => ({
   expiresAt,
   ...part,
 });
-const valueOf = (part: Partial<PushMessage>) => JSON.parse(payloadOf(message(part)).content?.json ?? 'null') as object;
-const bytesOf = (part: Partial<PushMessage>) => Buffer.byteLength(payloadOf(message(part)).content?.json ?? '');
+const RECEIPT = 'r'.repeat(RECEIPT_LENGTH);
+const built = (part: Partial<PushMessage> = {}): ApnsPayload => {
+  const payload = payloadOf(message(part));
+  if ('outcome' in payload) throw new Error(payload.outcome.reason);
+  return payload;
+};
+const valueOf = (part: Partial<PushMessage>) => JSON.parse(built(part).json) as object;
+const bytesOf = (part: Partial<PushMessage>) => Buffer.byteLength(withReceipt(built(part).json, RECEIPT));
 
 describe('content', () => {
   it.each<[string, Partial<PushMessage>, object]>([
-    ['text', { title: 'T', subtitle: 'S', body: 'B' }, { aps: { alert: { title: 'T', subtitle: 'S', body: 'B' } } }],
-    ['body alone', { body: 'B' }, { aps: { alert: { body: 'B' } } }],
+    [
+      'text',
+      { title: 'T', subtitle: 'S', body: 'B' },
+      { aps: { alert: { title: 'T', subtitle: 'S', body: 'B' }, 'mutable-content': 1 } },
+    ],
+    ['body alone', { body: 'B' }, { aps: { alert: { body: 'B' }, 'mutable-content': 1 } }],
     ['badge', { badge: 7 }, { aps: { badge: 7 } }],
     ['cleared badge', { badge: 0 }, { aps: { badge: 0 } }],
     ['sound', { sound: 'default' }, { aps: { sound: 'default' } }],
@@ -36,9 +46,19 @@ describe('content', () => {
     expect(valueOf(part)).toEqual(expected);
   });
 
-  it('is the same as value and as text', () => {
-    const { content } = payloadOf(message({ title: '客服', body: 'x'.repeat(5000), extras: { a: 'b' } }));
-    expect(JSON.stringify(content?.value)).toBe(content?.json);
+  it('takes the receipt in beside the extras', () => {
+    const { json } = built({ body: '"}', extras: { n: '1' } });
+    const value = { aps: { alert: { body: '"}' }, 'mutable-content': 1 }, extras: { n: '1' } };
+    expect(JSON.parse(withReceipt(json, RECEIPT))).toEqual({ ...value, [RECEIPT_KEY]: RECEIPT });
+    expect(JSON.parse(withReceipt(json, 'a "quoted" one'))).toMatchObject({ [RECEIPT_KEY]: 'a "quoted" one' });
+    expect(JSON.parse(withReceipt(json, undefined))).toEqual(value);
+  });
+
+  it('keeps the name of the receipt for it', () => {
+    expect(payloadOf(message({ body: 'B', extras: { [RECEIPT_KEY]: 'mine' } }))).toEqual({
+      outcome: { kind: 'rejected', reason: 'payload.reserved_key', detail: `extras.${RECEIPT_KEY}` },
+      issues: [{ field: `/content/extras/${RECEIPT_KEY}`, message: expect.any(String) as string }],
+    });
   });
 
   it('is built once per message', () => {
@@ -55,12 +75,12 @@ describe('headers', () => {
     [{ silent: true, priority: 'high' }, 'background', 5],
     [{ silent: true, priority: 'normal' }, 'background', 5],
   ])('%j travels as %s with priority %d', (part, pushType, priority) => {
-    expect(payloadOf(message(part))).toMatchObject({ pushType, priority });
+    expect(built(part)).toMatchObject({ pushType, priority });
   });
 
   it('expire at an absolute second', () => {
-    expect(payloadOf(message()).expiry).toBe(1_925_089_445);
-    expect(payloadOf(message({ expiresAt: new Date(-5000) })).expiry).toBe(0);
+    expect(built().expiry).toBe(1_925_089_445);
+    expect(built({ expiresAt: new Date(-5000) }).expiry).toBe(0);
   });
 
   it.each<[string, string | undefined, RegExp]>([
@@ -70,22 +90,23 @@ describe('headers', () => {
     ['Chinese', '会话', /^[0-9a-f]{32}$/],
     ['a line break', 'a\r\nb', /^[0-9a-f]{32}$/],
   ])('carry a collapse id of %s', (_name, collapseId, expected) => {
-    expect(String(payloadOf(message({ collapseId })).collapseId)).toMatch(expected);
+    expect(String(built({ collapseId }).collapseId)).toMatch(expected);
   });
 
   it('tell long collapse ids apart', () => {
-    const [a, b] = ['a', 'b'].map((end) => payloadOf(message({ collapseId: 'c'.repeat(70) + end })).collapseId);
+    const [a, b] = ['a', 'b'].map((end) => built({ collapseId: 'c'.repeat(70) + end }).collapseId);
     expect(a).not.toBe(b);
   });
 });
 
-describe('the limit of 4,096 bytes', () => {
+describe('the limit of 4,096 bytes, receipt included', () => {
   const frame = bytesOf({ body: 'x' }) - 1;
 
   it('is met exactly', () => {
     const body = 'x'.repeat(4096 - frame);
-    expect(valueOf({ body })).toEqual({ aps: { alert: { body } } });
-    expect(bytesOf({ body })).toBe(4096);
+    expect(valueOf({ body })).toMatchObject({ aps: { alert: { body } } });
+    expect([bytesOf({ body }), built({ body }).shortened]).toEqual([4096, false]);
+    expect([bytesOf({ body: `${body}x` }), built({ body: `${body}x` }).shortened]).toEqual([4096, true]);
   });
 
   it.each([
@@ -111,11 +132,14 @@ describe('the limit of 4,096 bytes', () => {
     expect(value.aps.alert.body).toMatch(/^(?:👨‍👩‍👧‍👦)+…$/u);
   });
 
-  it.each<[string, Partial<PushMessage>]>([
+  it.each<[field: string, part: Partial<PushMessage>]>([
     ['extras', { body: 'B', extras: { big: 'x'.repeat(4096) } }],
-    ['a title', { title: 'x'.repeat(4096), body: 'B' }],
-    ['a silent push', { silent: true, body: 'x'.repeat(100), extras: { big: 'x'.repeat(4096) } }],
-  ])('cannot be met by cutting the body when %s fill it', (_name, part) => {
-    expect(payloadOf(message(part)).content).toBeUndefined();
+    ['title', { title: 'x'.repeat(4096), body: 'B' }],
+    ['deepLink', { silent: true, body: 'x'.repeat(100), deepLink: `a://${'x'.repeat(4096)}` }],
+  ])('cannot be met by cutting the body when %s fill it', (field, part) => {
+    expect(payloadOf(message(part))).toMatchObject({
+      outcome: { kind: 'rejected', reason: 'payload.too_large' },
+      issues: [{ field: `/content/${field}` }],
+    });
   });
 });

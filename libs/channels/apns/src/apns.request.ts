@@ -1,36 +1,69 @@
-import type { DeviceTarget, Environment, SendItem, SendOutcome, Target } from '@bellhop/contracts';
+import type { DeviceTarget, Environment, SendItem, Target } from '@bellhop/contracts';
 import apn from '@parse/node-apn';
 import { DEVICE_TOKEN } from './apns.manifest.js';
-import { payloadOf } from './apns.payload.js';
+import { type ApnsPayload, type ApnsRefusal, payloadOf, withReceipt } from './apns.payload.js';
 
 /** An item that may leave. */
 export interface ReadyItem {
-  readonly notification: apn.Notification;
+  /** Sent as `apns-id`, the same on every attempt. */
+  readonly id: string;
+  readonly payload: ApnsPayload;
+  /** The body of the request. */
+  readonly json: string;
   /** Lower case, checked: the library puts it into the path as it is. */
   readonly token: string;
   readonly environment: Environment;
 }
 
-const UNSUPPORTED: SendOutcome = { kind: 'rejected', reason: 'target.unsupported' };
-const MALFORMED: SendOutcome = { kind: 'invalidTarget', reason: 'token.malformed' };
-const TOO_LARGE: SendOutcome = { kind: 'rejected', reason: 'payload.too_large' };
+const UNSUPPORTED: ApnsRefusal = {
+  outcome: { kind: 'rejected', reason: 'target.unsupported' },
+  issues: [{ field: '/audience', message: 'APNs reaches devices of iOS by their token, and nobody else' }],
+};
+const MALFORMED: ApnsRefusal = {
+  outcome: { kind: 'invalidTarget', reason: 'token.malformed' },
+  issues: [{ field: '/audience/devices', message: 'a device has a token that APNs never issued' }],
+};
 
 /** The request for an item, or why there is none. */
-export function readyItem(item: SendItem, bundleId: string): ReadyItem | { readonly refusal: SendOutcome } {
-  const { target, message } = item;
+export function readyItem({ id, target, message, receipt }: SendItem): ReadyItem | { readonly refusal: ApnsRefusal } {
   if (!isApple(target)) return { refusal: UNSUPPORTED };
   if (!DEVICE_TOKEN.test(target.token)) return { refusal: MALFORMED };
-  const { content, ...headers } = payloadOf(message);
-  if (!content) return { refusal: TOO_LARGE };
-  const notification = new apn.Notification({
-    ...headers,
-    topic: bundleId,
-    id: item.id.toLowerCase(),
-    rawPayload: content.value,
-    // Where the library keeps the JSON of `rawPayload`: found there, it is not built again for every device.
-    compiled: content.json,
+  const payload = payloadOf(message);
+  if ('outcome' in payload) return { refusal: payload };
+  return {
+    id: id.toLowerCase(),
+    payload,
+    json: withReceipt(payload.json, receipt),
+    token: target.token.toLowerCase(),
+    environment: target.environment,
+  };
+}
+
+/** The request in the words of the library. */
+export function notificationOf({ id, payload, json }: ReadyItem, topic: string): apn.Notification {
+  const { pushType, priority, expiry, collapseId } = payload;
+  return new apn.Notification({
+    pushType,
+    priority,
+    expiry,
+    collapseId,
+    topic,
+    id,
+    // Where the library keeps the JSON it has built: found there, it is not built again for every device.
+    compiled: json,
   });
-  return { notification, token: target.token.toLowerCase(), environment: target.environment };
+}
+
+/** The headers that depend on the message. */
+export function headersOf({ payload }: ReadyItem, topic: string): Record<string, string> {
+  const { pushType, priority, expiry, collapseId } = payload;
+  return {
+    'apns-push-type': pushType,
+    'apns-priority': String(priority),
+    'apns-topic': topic,
+    'apns-expiration': String(expiry),
+    ...(collapseId !== undefined && { 'apns-collapse-id': collapseId }),
+  };
 }
 
 function isApple(target: Target): target is DeviceTarget {

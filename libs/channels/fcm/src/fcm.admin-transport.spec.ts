@@ -12,7 +12,7 @@ const NEVER = new AbortController().signal;
 const payload = new FcmPayloads('notification').of(aMessage({ collapseId: 'order-7' }), 'android');
 
 function messagesFor(...tokens: readonly string[]): FcmMessage[] {
-  if ('kind' in payload) throw new Error('the message was refused');
+  if ('outcome' in payload) throw new Error('the message was refused');
   return tokens.map((token) => ({ target: { token }, payload }));
 }
 

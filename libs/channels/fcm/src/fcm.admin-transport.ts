@@ -1,5 +1,4 @@
-import type { SendOutcome } from '@bellhop/contracts';
-import { clipDetail, isRecord, scrub } from '@bellhop/contracts';
+import { clipDetail, isRecord, RECEIPT_KEY, scrub, type SendOutcome } from '@bellhop/contracts';
 import { type App, deleteApp, initializeApp } from 'firebase-admin/app';
 import { getMessaging, type Message, type Messaging, type SendResponse } from 'firebase-admin/messaging';
 import { randomUUID } from 'node:crypto';
@@ -96,9 +95,10 @@ export class FcmAdminTransport implements FcmTransport {
 }
 
 /** The wire form is what the SDK sends, but for the time to live, which it wants in milliseconds. */
-function toSdk({ target, payload: { body, expiresAt } }: FcmMessage, now: number): Message {
+function toSdk({ target, payload: { body, expiresAt }, receipt }: FcmMessage, now: number): Message {
   const ttl = expiresAt && { android: { ...body.android, ttl: ttlSeconds(expiresAt, now) * 1000 } };
-  return { ...target, ...body, ...ttl };
+  const data = receipt !== undefined && { data: { ...body.data, [RECEIPT_KEY]: receipt } };
+  return { ...target, ...body, ...data, ...ttl };
 }
 
 function outcomeOfResponse({ success, messageId }: SendResponse): SendOutcome | undefined {

@@ -110,7 +110,8 @@ describe.each(TRANSPORTS)('FCM by the %s transport', (transport) => {
   it('refuses targets and messages that FCM cannot take, and sends the others', async () => {
     const client = await open();
     const reserved = anItem(fcmToken(), aMessage({ extras: { from: 'me' } }));
-    const everyone = { ...anItem(fcmToken()), target: { kind: 'everyone' } } as const;
+    const audience = { kind: 'everyone', platforms: ['android'] } as const;
+    const everyone = { ...anItem(fcmToken()), target: { kind: 'audience', audience } } as const;
     const outcomes = await within(client.sender!.send([reserved, anItem(fcmToken()), everyone], NEVER));
     expect(outcomes).toMatchObject([
       { kind: 'rejected', reason: 'payload.reserved_key' },

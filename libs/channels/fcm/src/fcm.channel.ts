@@ -1,8 +1,9 @@
-import { Outbound, type ChannelClient, type OutboundChannel } from '@bellhop/contracts';
+import { type ChannelClient, type Inspection, Outbound, type OutboundChannel, type SendItem } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { FcmAdminTransport } from './fcm.admin-transport.js';
 import { FcmClient } from './fcm.client.js';
 import { FcmHttpTransport } from './fcm.http-transport.js';
+import { inspectItem } from './fcm.inspect.js';
 import { type FcmConfig, fcmManifest } from './fcm.manifest.js';
 import { FcmCredential } from './fcm.oauth.js';
 import { parseServiceAccount } from './fcm.service-account.js';
@@ -20,6 +21,10 @@ export class FcmChannel implements OutboundChannel<FcmConfig> {
     const credential = new FcmCredential(account, config);
     const transport = transportOf(config, credential, account.projectId);
     return Promise.resolve(new FcmClient(transport, credential, config));
+  }
+
+  inspect(item: SendItem, { androidStyle }: FcmConfig, now: Date): Inspection {
+    return inspectItem(item, androidStyle, now);
   }
 }
 

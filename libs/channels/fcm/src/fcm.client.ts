@@ -1,7 +1,8 @@
 import type { ChannelClient, CheckResult, SendItem, SendOutcome } from '@bellhop/contracts';
 import type { FcmCredential } from './fcm.oauth.js';
 import { settleDoubts, UNAUTHENTICATED } from './fcm.outcomes.js';
-import { type AndroidStyle, type FcmMessage, FcmPayloads, type FcmTarget, probePayload } from './fcm.payload.js';
+import { type AndroidStyle, type FcmMessage, FcmPayloads, probePayload } from './fcm.payload.js';
+import { messageFor } from './fcm.request.js';
 import type { FcmTransport } from './fcm.transport.js';
 
 export interface FcmClientSettings {
@@ -63,12 +64,9 @@ export class FcmClient implements ChannelClient {
   }
 
   /** What is to be sent, or why it cannot be. */
-  #prepare({ message, target }: SendItem): FcmMessage | SendOutcome {
-    if (target.kind !== 'device') return { kind: 'rejected', reason: 'target.unsupported' };
-    const payload = this.#payloads.of(message, target.platform);
-    if ('kind' in payload) return payload;
-    const address: FcmTarget = target.identifier === 'fid' ? { fid: target.token } : { token: target.token };
-    return { target: address, payload };
+  #prepare(item: SendItem): FcmMessage | SendOutcome {
+    const message = messageFor(item, this.#payloads);
+    return 'payload' in message ? message : message.outcome;
   }
 
   async #deliver(

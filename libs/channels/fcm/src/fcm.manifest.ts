@@ -107,6 +107,7 @@ export const fcmManifest: ChannelManifest<FcmConfig> = {
   gateway: {
     platforms: ['android', 'ios'],
     identifiers: { token: REGISTRATION_TOKEN, fid: INSTALLATION_ID },
+    sampleToken: `sample:${'0'.repeat(140)}`,
     shape: 'a registration token of 20 to 4,096 letters, digits and -_:.% or an installation id of 22 characters',
     normalize: (token) => token,
     environments: false,

@@ -1,10 +1,11 @@
-import type { Platform, PushMessage } from '@bellhop/contracts';
+import { type Platform, type PushMessage, RECEIPT_KEY, RECEIPT_LENGTH } from '@bellhop/contracts';
 import { aMessage } from '../testing/builders.js';
 import {
   type AndroidStyle,
   type FcmBody,
   type FcmPayload,
   FcmPayloads,
+  probePayload,
   renderJson,
   ttlSeconds,
 } from './fcm.payload.js';
@@ -21,7 +22,7 @@ function build(changes: Partial<PushMessage>, platform: Platform = 'android', st
 
 function payload(...args: Parameters<typeof build>): FcmPayload {
   const built = build(...args);
-  if ('kind' in built) throw new Error(built.reason);
+  if ('outcome' in built) throw new Error(built.outcome.reason);
   return built;
 }
 
@@ -128,7 +129,10 @@ describe('messages in the words of FCM', () => {
       { body: 'B', deepLink: 'shop://', extras: { order: '7' }, priority: 'normal' },
       {
         data: { order: '7', deepLink: 'shop://' },
-        apns: { headers: { ...HEADERS, 'apns-priority': '5' }, payload: { aps: { alert: { body: 'B' } } } },
+        apns: {
+          headers: { ...HEADERS, 'apns-priority': '5' },
+          payload: { aps: { alert: { body: 'B' }, 'mutable-content': 1 } },
+        },
       },
     ],
     [
@@ -155,9 +159,23 @@ describe('messages in the words of FCM', () => {
 });
 
 describe('what cannot be sent', () => {
-  it.each(['from', 'message_type', 'google', 'google.sent_time', 'gcm.notification.x', 'gcm'])('extras.%s', (key) => {
-    expect(build({ extras: { [key]: '1' } })).toMatchObject({ kind: 'rejected', reason: 'payload.reserved_key' });
-    expect(build({ extras: { [key]: '1' } }, 'ios')).toMatchObject({ kind: 'rejected' });
+  const RESERVED = { kind: 'rejected', reason: 'payload.reserved_key' };
+  const TOO_LARGE = { kind: 'rejected', reason: 'payload.too_large' };
+
+  it.each(['from', 'message_type', 'google', 'google.sent_time', 'gcm.notification.x', 'gcm', RECEIPT_KEY])(
+    'extras.%s',
+    (key) => {
+      const refusal = { outcome: RESERVED, issues: [{ field: `/content/extras/${key}` }] };
+      expect(build({ extras: { [key]: '1' } })).toMatchObject(refusal);
+      expect(build({ extras: { [key]: '1' } }, 'ios')).toMatchObject(refusal);
+    },
+  );
+
+  it('names every fault, with its place in a JSON Pointer', () => {
+    expect(build({ extras: { 'gcm/~': '1', order: '7', from: 'me' } })).toMatchObject({
+      outcome: RESERVED,
+      issues: [{ field: '/content/extras/gcm~1~0' }, { field: '/content/extras/from' }],
+    });
   });
 
   it.each(['fromage', 'sender', 'constructor', 'toString'])('extras.%s may', (key) => {
@@ -165,18 +183,21 @@ describe('what cannot be sent', () => {
   });
 
   it('extras that would replace a field of the message', () => {
-    expect(build({ deepLink: 'a://', extras: { deepLink: 'b://' } })).toMatchObject({ reason: 'payload.reserved_key' });
-    expect(build({ title: 'T', extras: { title: 'U' } }, 'android', 'data')).toMatchObject({ kind: 'rejected' });
+    expect(build({ deepLink: 'a://', extras: { deepLink: 'b://' } })).toMatchObject({ outcome: RESERVED });
+    expect(build({ title: 'T', extras: { title: 'U' } }, 'android', 'data')).toMatchObject({ outcome: RESERVED });
     expect(body({ title: 'T', extras: { title: 'U' } }).data).toEqual({ title: 'U' });
   });
 
-  it('extras that leave no room', () => {
-    const extras = { blob: 'x'.repeat(4096) };
+  it.each<[field: string, changes: Partial<PushMessage>]>([
+    ['extras', { body: 'B', extras: { blob: 'x'.repeat(4096) } }],
+    ['title', { title: 'x'.repeat(5000), body: 'B' }],
+    ['deepLink', { silent: true, deepLink: `a://${'x'.repeat(4096)}` }],
+  ])('%s that leave no room', (field, changes) => {
+    const refusal = { outcome: TOO_LARGE, issues: [{ field: `/content/${field}` }] };
     for (const style of ['notification', 'data'] as const) {
-      expect(build({ body: 'B', extras }, 'android', style)).toMatchObject({ reason: 'payload.too_large' });
+      expect(build(changes, 'android', style)).toMatchObject(refusal);
     }
-    expect(build({ body: 'B', extras }, 'ios')).toMatchObject({ kind: 'rejected', reason: 'payload.too_large' });
-    expect(build({ silent: true, extras })).toMatchObject({ kind: 'rejected', reason: 'payload.too_large' });
+    expect(build(changes, 'ios')).toMatchObject(refusal);
   });
 });
 
@@ -196,8 +217,8 @@ describe('the limit of 4,096 bytes', () => {
       ['android', 'data'],
       ['ios', 'data'],
     ] as const) {
-      const { body: whole, members } = payload({ title: 'T', body: text, extras }, platform, style);
-      expect(Buffer.byteLength(members)).toBeLessThanOrEqual(4096 + 250);
+      const whole = payload({ title: 'T', body: text, extras }, platform, style).body;
+      expect(sizeOnDevice(whole)).toBeLessThanOrEqual(4096);
       expect(whole.data).toMatchObject(extras);
       const cut = bodyText(whole);
       expect(cut.endsWith('…')).toBe(true);
@@ -210,9 +231,19 @@ describe('the limit of 4,096 bytes', () => {
     expect(cut.replaceAll(FAMILY, '')).toBe('');
   });
 
-  it('leaves alone what fits', () => {
-    expect(bodyText(body({ body: 'x'.repeat(4000) }))).toBe('x'.repeat(4000));
+  it('leaves alone what fits, and cuts what does not by little', () => {
+    const text = 'x'.repeat(3900);
+    expect([bodyText(body({ body: text })), payload({ body: text }).shortened]).toEqual([text, false]);
+    const cut = payload({ body: 'x'.repeat(4096) });
+    expect(cut.shortened).toBe(true);
+    expect(sizeOnDevice(cut.body)).toBeGreaterThan(4050);
   });
+
+  /** FCM's own count, of keys and values, with a receipt. */
+  function sizeOnDevice({ notification, data, apns }: FcmBody): number {
+    const texts = { ...notification, ...data, [RECEIPT_KEY]: 'r'.repeat(RECEIPT_LENGTH) };
+    return Buffer.byteLength(Object.entries(texts).flat().join('') + JSON.stringify(apns?.payload ?? ''));
+  }
 
   function bodyText({ notification, data, apns }: FcmBody): string {
     const aps = (apns?.payload as { aps: { alert: { body: string } } } | undefined)?.aps;
@@ -231,6 +262,23 @@ describe('the body of a request', () => {
     });
     const other = payload({ title: 'T' }, 'ios');
     expect(request(other, NOW, true)).toEqual({ message: { token: 'a"b', ...other.body }, validate_only: true });
+  });
+
+  it('takes the receipt in among the data', () => {
+    const receipt = 'a "quoted" one';
+    for (const [one, data] of [
+      [payload({ title: 'T', extras: { a: '1' } }), { a: '1' }],
+      [payload({ title: 'T' }), {}],
+      [payload({ title: 'T', deepLink: 'shop://' }, 'ios'), { deepLink: 'shop://' }],
+    ] as const) {
+      const sent = JSON.parse(renderJson({ target: { fid: 'f' }, payload: one, receipt }, NOW, false)) as unknown;
+      expect(sent).toMatchObject({ message: { fid: 'f', data: { ...data, [RECEIPT_KEY]: receipt } } });
+    }
+    expect(request(payload({ title: 'T' }))).not.toHaveProperty('message.data');
+  });
+
+  it('may hold nothing but data', () => {
+    expect(request(probePayload())).toEqual({ message: { token: 'a"b', data: { bellhop: 'check' } } });
   });
 
   it('counts the time to live from the moment of sending', () => {

@@ -1,4 +1,13 @@
-import { clipBytes, type Platform, type PushMessage, sha256Hex, type SendOutcome } from '@bellhop/contracts';
+import {
+  clipBytes,
+  type FieldIssue,
+  type Platform,
+  type PushMessage,
+  RECEIPT_KEY,
+  RECEIPT_LENGTH,
+  sha256Hex,
+  type SendOutcome,
+} from '@bellhop/contracts';
 
 export type AndroidStyle = 'notification' | 'data';
 
@@ -10,11 +19,15 @@ export interface FcmBody {
   readonly apns?: Readonly<Record<string, unknown>>;
 }
 
-/** What all devices of one platform get. */
+/** What all devices of one platform get; the size leaves room for a receipt. */
 export interface FcmPayload {
   readonly body: FcmBody;
-  /** `body` as JSON without its braces; for Android, `android` comes last and is left open for the time to live. */
+  /** `body.data` as JSON without its braces: the receipt of a device joins it. */
+  readonly data: string;
+  /** The rest of `body` in the same form; for Android, `android` comes last and is left open for the time to live. */
   readonly members: string;
+  /** The text was cut to fit. */
+  readonly shortened: boolean;
   /** Present for Android: the time to live counts from the moment of sending. */
   readonly expiresAt: Date | undefined;
 }
@@ -24,9 +37,14 @@ export type FcmTarget = { readonly token: string } | { readonly fid: string } | 
 export interface FcmMessage {
   readonly target: FcmTarget;
   readonly payload: FcmPayload;
+  readonly receipt?: string;
 }
 
-type Rejected = Extract<SendOutcome, { kind: 'rejected' }>;
+/** Why a message can never be sent: as the outcome of a call that was not made, and in the words of our API. */
+export interface FcmRefusal {
+  readonly outcome: Extract<SendOutcome, { kind: 'rejected' }>;
+  readonly issues: readonly FieldIssue[];
+}
 
 /** Bytes of a device message. Source: "FCM error codes". */
 const LIMIT = 4096;
@@ -34,12 +52,13 @@ const LIMIT = 4096;
 const LONGEST_TTL = 2_419_200;
 /** Keys that FCM keeps for itself. Source: REST reference, "Message.data". */
 const RESERVED = /^(?:from$|message_type$|google|gcm)/;
+const PLACEHOLDER = '-'.repeat(RECEIPT_LENGTH);
 /** Values that an HTTP header carries unchanged; APNs takes 64 bytes. */
 const PLAIN_COLLAPSE_ID = /^[\x21-\x7e]{1,64}$/;
 
 /** Builds each message once per platform. */
 export class FcmPayloads {
-  readonly #built: Readonly<Record<Platform, WeakMap<PushMessage, FcmPayload | Rejected>>> = {
+  readonly #built: Readonly<Record<Platform, WeakMap<PushMessage, FcmPayload | FcmRefusal>>> = {
     android: new WeakMap(),
     ios: new WeakMap(),
   };
@@ -47,7 +66,7 @@ export class FcmPayloads {
   constructor(private readonly style: AndroidStyle) {}
 
   /** The payload, or why the message can never be sent. */
-  of(message: PushMessage, platform: Platform): FcmPayload | Rejected {
+  of(message: PushMessage, platform: Platform): FcmPayload | FcmRefusal {
     let built = this.#built[platform].get(message);
     if (!built) {
       built = build(message, platform, this.style);
@@ -59,7 +78,7 @@ export class FcmPayloads {
 
 /** Validated and delivered to nobody: what the connection test sends. */
 export function probePayload(): FcmPayload {
-  return finish({ data: { bellhop: 'check' } }, undefined);
+  return finish({ data: { bellhop: 'check' } }, { shortened: false, expiresAt: undefined });
 }
 
 /** Seconds that FCM keeps the message for an Android device that is away. */
@@ -68,54 +87,92 @@ export function ttlSeconds(expiresAt: Date, now: number): number {
 }
 
 /** The body of `messages:send`. */
-export function renderJson({ target, payload }: FcmMessage, now: number, validateOnly: boolean): string {
-  const [[field, value]] = Object.entries(target) as [[string, string]];
-  const ttl = payload.expiresAt ? `,"ttl":"${ttlSeconds(payload.expiresAt, now)}s"}` : '';
+export function renderJson(message: FcmMessage, now: number, validateOnly: boolean): string {
+  const [[field, value]] = Object.entries(message.target) as [[string, string]];
   const flag = validateOnly ? ',"validate_only":true' : '';
-  return `{"message":{"${field}":${JSON.stringify(value)},${payload.members}${ttl}}${flag}}`;
+  return `{"message":{"${field}":${JSON.stringify(value)},${renderMembers(message, now)}}${flag}}`;
 }
 
-function build(message: PushMessage, platform: Platform, style: AndroidStyle): FcmPayload | Rejected {
-  const fault = faultOfExtras(message, platform, style);
-  if (fault) return fault;
+/** A message without its target, as JSON without braces. */
+export function renderMembers({ payload, receipt }: Omit<FcmMessage, 'target'>, now: number): string {
+  const { data, members, expiresAt } = payload;
+  const texts = joined(data, receipt === undefined ? '' : `"${RECEIPT_KEY}":${JSON.stringify(receipt)}`);
+  const ttl = expiresAt ? `,"ttl":"${ttlSeconds(expiresAt, now)}s"}` : '';
+  return joined(texts && `"data":{${texts}}`, members + ttl);
+}
+
+/** Joins lists of members, either of which may be empty. */
+function joined(one: string, other: string): string {
+  return one && other ? `${one},${other}` : one + other;
+}
+
+function build(message: PushMessage, platform: Platform, style: AndroidStyle): FcmPayload | FcmRefusal {
+  const faults = faultsOfExtras(message, platform, style);
+  if (faults[0]) return reserved(faults[0], faults);
   const shape = (text: PushMessage) => (platform === 'ios' ? iosBody(text) : androidBody(text, style));
-  const body = fit(message, shape);
-  return body ? finish(body, platform === 'android' ? message.expiresAt : undefined) : TOO_LARGE;
+  const fitting = fit(message, shape);
+  if (!fitting) return tooLarge(message);
+  const expiresAt = platform === 'android' ? message.expiresAt : undefined;
+  return finish(clean(shape(fitting)), { shortened: fitting !== message, expiresAt });
 }
 
-const TOO_LARGE: Rejected = {
-  kind: 'rejected',
-  reason: 'payload.too_large',
-  detail: `more than ${LIMIT} bytes without its body`,
-};
-
-function finish(body: FcmBody, expiresAt: Date | undefined): FcmPayload {
-  const json = JSON.stringify(body);
-  return { body, members: json.slice(1, expiresAt ? -2 : -1), expiresAt };
+function finish(body: FcmBody, rest: Pick<FcmPayload, 'shortened' | 'expiresAt'>): FcmPayload {
+  const { data, ...others } = body;
+  const json = JSON.stringify(others);
+  return {
+    body,
+    data: JSON.stringify(data ?? {}).slice(1, -1),
+    members: json.slice(1, rest.expiresAt ? -2 : -1),
+    ...rest,
+  };
 }
 
-function faultOfExtras(message: PushMessage, platform: Platform, style: AndroidStyle): Rejected | undefined {
+/** Blames the field that takes the most room, of those that are never shortened. */
+function tooLarge({ silent, extras, deepLink, title, subtitle, imageUrl }: PushMessage): FcmRefusal {
+  const fields = { extras, deepLink, ...(!silent && { title, subtitle, imageUrl }) };
+  const sizes = Object.entries(fields).map(([name, value]) => ({ name, bytes: JSON.stringify(value ?? '').length }));
+  const { name } = sizes.reduce((largest, other) => (other.bytes > largest.bytes ? other : largest));
+  return {
+    outcome: { kind: 'rejected', reason: 'payload.too_large', detail: `more than ${LIMIT} bytes without its body` },
+    issues: [{ field: `/content/${name}`, message: `leaves no room: FCM takes ${LIMIT} bytes, receipt included` }],
+  };
+}
+
+interface ExtraFault {
+  readonly key: string;
+  readonly why: string;
+}
+
+function faultsOfExtras(message: PushMessage, platform: Platform, style: AndroidStyle): ExtraFault[] {
   const own = platform === 'android' && style === 'data' ? dataFields(message) : linkOf(message);
-  for (const key of Object.keys(message.extras)) {
-    if (RESERVED.test(key)) return reservedKey(key, 'FCM keeps this key for itself');
-    if (Object.hasOwn(own, key) && own[key] !== undefined)
-      return reservedKey(key, 'a field of the message has this name');
-  }
-  return undefined;
+  return Object.keys(message.extras).flatMap((key) => {
+    if (RESERVED.test(key)) return { key, why: 'FCM keeps this key for itself' };
+    if (key === RECEIPT_KEY) return { key, why: 'the receipt has this name' };
+    return Object.hasOwn(own, key) && own[key] !== undefined
+      ? { key, why: 'a field of the message has this name' }
+      : [];
+  });
 }
 
-function reservedKey(key: string, why: string): Rejected {
-  return { kind: 'rejected', reason: 'payload.reserved_key', detail: `extras.${key.slice(0, 60)}: ${why}` };
+function reserved(first: ExtraFault, faults: readonly ExtraFault[]): FcmRefusal {
+  const detail = `extras.${first.key.slice(0, 60)}: ${first.why}`;
+  return {
+    outcome: { kind: 'rejected', reason: 'payload.reserved_key', detail },
+    issues: faults.map(({ key, why }) => ({ field: `/content/extras/${escapePointer(key)}`, message: why })),
+  };
 }
 
-/** The shape within the limit, shortened at the body alone: extras steer the app. */
-function fit(message: PushMessage, shape: (message: PushMessage) => FcmBody): FcmBody | undefined {
-  const whole = shape(message);
-  const excess = sizeOf(whole) - LIMIT;
-  if (excess <= 0) return clean(whole);
+function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** The message within the limit, shortened at the body alone: extras steer the app. */
+function fit(message: PushMessage, shape: (message: PushMessage) => FcmBody): PushMessage | undefined {
+  const excess = sizeOf(shape(message)) - LIMIT;
+  if (excess <= 0) return message;
   if (!message.body || message.silent) return undefined;
   const body = clipJson(message.body, jsonBytes(message.body) - excess);
-  return body ? clean(shape({ ...message, body })) : undefined;
+  return body ? { ...message, body } : undefined;
 }
 
 /** Cuts to at most `room` bytes of JSON, where a character may take more of them than in the text. */
@@ -135,9 +192,10 @@ function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text)) - QUOTES;
 }
 
-/** Bytes of JSON of what reaches the device: never less than FCM's own count of keys and values. */
+/** Bytes of JSON of what reaches the device, with its receipt: never less than FCM's own count of keys and values. */
 function sizeOf({ notification, data, android, apns }: FcmBody): number {
-  return Buffer.byteLength(JSON.stringify([notification, data, android?.['notification'], apns?.['payload']]));
+  const texts = { ...data, [RECEIPT_KEY]: PLACEHOLDER };
+  return Buffer.byteLength(JSON.stringify([notification, texts, android?.['notification'], apns?.['payload']]));
 }
 
 /** Without the members that are undefined: the SDK takes them for malformed. */
@@ -234,13 +292,14 @@ function apnsCollapseId(id: string | undefined): string | undefined {
 }
 
 function apsOf(message: PushMessage): Record<string, unknown> {
+  const alert = textsOf({ title: message.title, subtitle: message.subtitle, body: message.body });
   return {
-    alert: textsOf({ title: message.title, subtitle: message.subtitle, body: message.body }),
+    alert,
     badge: message.badge,
     sound: message.sound,
     category: message.category,
     'thread-id': message.threadId,
-    // The app's notification service extension runs, and fetches the picture.
-    'mutable-content': message.imageUrl ? 1 : undefined,
+    // The app's notification service extension runs: it fetches the picture and tells that the push was delivered.
+    'mutable-content': alert && 1,
   };
 }
