@@ -1,5 +1,6 @@
 import { ApnsModule } from '@bellhop/channels/apns';
 import { FcmModule } from '@bellhop/channels/fcm';
+import { WebhookModule } from '@bellhop/channels/webhook';
 import { EchatModule } from '@bellhop/vendors/echat';
 import { Kf5Module } from '@bellhop/vendors/kf5';
 import { NimModule } from '@bellhop/vendors/nim';
@@ -16,4 +17,5 @@ export const PLUGIN_MODULES: readonly Type[] = [
   NimModule,
   ApnsModule,
   FcmModule,
+  WebhookModule,
 ];

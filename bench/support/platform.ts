@@ -100,7 +100,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
 export class AppApi {
   constructor(
     private readonly url: string,
-    private readonly key: string,
+    readonly key: string,
     readonly appId = '',
   ) {}
 

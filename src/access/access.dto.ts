@@ -8,7 +8,7 @@ import type { App } from './app.entity.js';
 import type { IssuedKey } from './access.service.js';
 
 /** Scopes that a key of an app can have; each implies those after it. */
-export const APP_SCOPES = ['admin', 'send', 'read'] as const;
+export const APP_SCOPES = ['admin', 'broadcast', 'send', 'read'] as const;
 export type AppScope = (typeof APP_SCOPES)[number];
 
 const present = (_: object, value: unknown): boolean => value !== undefined;

@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
-export const SCOPES = ['read', 'send', 'admin', 'platform'] as const;
+export const SCOPES = ['read', 'send', 'broadcast', 'admin', 'platform'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** A bearer key. Only a digest is kept; the prefix lets people recognise it. */

@@ -28,6 +28,7 @@ export class ApiKeyGuard implements CanActivate {
     const caller = await this.callerOf(request, http.getResponse<Response>());
     if (!needed || !grants(caller.scopes, needed)) throw new ScopeMissingError(needed);
     if (caller.appId) request.appId = caller.appId;
+    request.scopes = caller.scopes;
     return true;
   }
 

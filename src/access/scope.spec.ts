@@ -3,7 +3,8 @@ import { grants } from './scope.js';
 
 describe('grants', () => {
   it.each([
-    ['admin', ['admin', 'send', 'read']],
+    ['admin', ['admin', 'broadcast', 'send', 'read']],
+    ['broadcast', ['broadcast', 'send', 'read']],
     ['send', ['send', 'read']],
     ['read', ['read']],
     ['platform', ['platform']],

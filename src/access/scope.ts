@@ -12,13 +12,14 @@ export const SCOPE = 'bellhop:scope';
 export const API_KEY_SCHEME = 'apiKey';
 
 const IMPLIED: Readonly<Record<Scope, readonly Scope[]>> = {
-  admin: ['admin', 'send', 'read'],
+  admin: ['admin', 'broadcast', 'send', 'read'],
+  broadcast: ['broadcast', 'send', 'read'],
   send: ['send', 'read'],
   read: ['read'],
   platform: ['platform'],
 };
 
-/** Whether a key with these scopes may do what `needed` stands for: admin implies send, send implies read. */
+/** Whether a key with these scopes may do what `needed` stands for: admin implies broadcast, broadcast implies send, send implies read. */
 export function grants(scopes: readonly Scope[], needed: Scope): boolean {
   return scopes.some((scope) => IMPLIED[scope].includes(needed));
 }
@@ -38,4 +39,10 @@ export const CurrentApp = createParamDecorator((_: unknown, context: ExecutionCo
   const { appId } = context.switchToHttp().getRequest<AppRequest>();
   if (!appId) throw new AppError('auth.app_required', 403, 'This call needs a key that is bound to an app.');
   return appId;
+});
+
+/** Whether the key that was presented may address everybody at once. */
+export const MayBroadcast = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
+  const { scopes = [] } = context.switchToHttp().getRequest<AppRequest>();
+  return grants(scopes as readonly Scope[], 'broadcast');
 });

@@ -1,6 +1,23 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccessModule } from '../access/access.module.js';
+import { AudiencesController } from './audiences/audiences.controller.js';
+import { AudiencesService } from './audiences/audiences.service.js';
+import { PushSwitchController } from './audiences/push-switch.controller.js';
+import { PushSwitchService } from './audiences/push-switch.service.js';
+import { TagMirror } from './audiences/tag-mirror.js';
+import { TagMirrorController } from './audiences/tag-mirror.controller.js';
+import { TagMirrorService } from './audiences/tag-mirror.service.js';
+import { TagsController } from './audiences/tags.controller.js';
+import { TagsService } from './audiences/tags.service.js';
+import { UserTag } from './audiences/user-tag.entity.js';
+import { BroadcastControl } from './broadcasts/broadcast-control.js';
+import { ExplainService } from './broadcasts/explain.service.js';
+import { NotificationIntake } from './broadcasts/notification-intake.js';
+import { NotificationRequestsController } from './broadcasts/notification-requests.controller.js';
+import { RequestCheck } from './broadcasts/request-check.js';
+import { SlicePlanner } from './broadcasts/slice-planner.js';
+import { DeliveryRecorder } from './delivery/delivery-recorder.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
 import { Lease } from './delivery/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
@@ -12,62 +29,99 @@ import { EventsService } from './inbound/events.service.js';
 import { InboundEventRow, InboundRaw } from './inbound/inbound-event.entity.js';
 import { InboundHttp } from './inbound/inbound.http.js';
 import { InboundService } from './inbound/inbound.service.js';
+import { ReadPorts } from './inbound/read-port.js';
+import { ActionsController } from './integrations/actions.controller.js';
+import { ActionsService } from './integrations/actions.service.js';
 import { ChannelClients } from './integrations/channel-clients.js';
 import { Integration } from './integrations/integration.entity.js';
 import { IntegrationCache } from './integrations/integration-cache.js';
 import { IntegrationsController } from './integrations/integrations.controller.js';
 import { IntegrationsService } from './integrations/integrations.service.js';
+import { PauseSwitch } from './integrations/pause.js';
+import { SharedStates } from './integrations/shared-state.js';
 import { Delivery } from './notifications/delivery.entity.js';
-import { Notification } from './notifications/notification.entity.js';
 import { DeliveriesController } from './notifications/deliveries.controller.js';
+import { Notification } from './notifications/notification.entity.js';
 import { NotificationsController } from './notifications/notifications.controller.js';
 import { NotificationsService } from './notifications/notifications.service.js';
+import { QuotaLedger } from './quotas/quota-ledger.js';
+import { QuotasController } from './quotas/quotas.controller.js';
+import { ReceiptTokens } from './receipts/receipt-tokens.js';
+import { ReceiptsController } from './receipts/receipts.controller.js';
+import { ReceiptsService } from './receipts/receipts.service.js';
 import { RegistryModule } from './registry/registry.module.js';
+import { AudienceSlices } from './routing/audience-slices.js';
+import { CommandRouter } from './routing/command-router.js';
+import { DeliveryWriter } from './routing/delivery-writer.js';
 import { Directory } from './routing/directory.js';
 import { EventRouter } from './routing/event-router.js';
 import { Planner } from './routing/planner.js';
 import { Recipients } from './routing/recipients.js';
+import { ReportsService } from './statistics/reports.service.js';
+import { StatisticsController } from './statistics/statistics.controller.js';
+import { Tallies } from './statistics/tallies.js';
+import { TemplatesModule } from './templates/templates.module.js';
 import { TraceController } from './trace/trace.controller.js';
 import { TraceService } from './trace/trace.service.js';
 import { UsersModule } from './users/users.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkLoops } from './work-loops.js';
 
-/** The notification module: receive, route, plan, deliver, and tell what happened. */
+const INTEGRATIONS = [IntegrationCache, IntegrationsService, ChannelClients, SharedStates, PauseSwitch, ActionsService];
+const RECEIVE = [CallbackStore, InboundService, InboundHttp, ReadPorts, EventsService];
+const ROUTE = [Directory, CallbackDevices, Recipients, CommandRouter, EventRouter];
+const AUDIENCES = [TagsService, AudiencesService, TagMirror, TagMirrorService, PushSwitchService];
+const PLAN = [
+  RequestCheck,
+  NotificationIntake,
+  ExplainService,
+  BroadcastControl,
+  AudienceSlices,
+  SlicePlanner,
+  Planner,
+  DeliveryWriter,
+];
+const DELIVER = [QuotaLedger, DeliveryWorker, DeliveryRecorder, Lease, Sweeper];
+const LEARN = [NotificationsService, ReceiptTokens, ReceiptsService, Tallies, ReportsService, TraceService];
+
+/** The notification module: receive, route, plan, deliver, and learn what happened. */
 @Module({
   imports: [
     AccessModule,
     RegistryModule,
     DevicesModule,
     UsersModule,
-    TypeOrmModule.forFeature([Integration, InboundEventRow, InboundRaw, Notification, Delivery]),
+    TemplatesModule,
+    WebhooksModule,
+    TypeOrmModule.forFeature([Integration, UserTag, InboundEventRow, InboundRaw, Notification, Delivery]),
   ],
   controllers: [
     IntegrationsController,
+    ActionsController,
+    QuotasController,
+    TagsController,
+    TagMirrorController,
+    PushSwitchController,
+    AudiencesController,
     EventsController,
+    // Before the one that reads: its fixed addresses come first.
+    NotificationRequestsController,
     NotificationsController,
     DeliveriesController,
+    ReceiptsController,
+    StatisticsController,
     TraceController,
   ],
-  providers: [
-    IntegrationCache,
+  providers: [...INTEGRATIONS, ...RECEIVE, ...ROUTE, ...AUDIENCES, ...PLAN, ...DELIVER, ...LEARN, WorkLoops],
+  exports: [
+    AccessModule,
+    DevicesModule,
+    UsersModule,
     IntegrationsService,
-    ChannelClients,
-    CallbackDevices,
-    CallbackStore,
-    InboundService,
     InboundHttp,
-    EventsService,
-    Directory,
-    Recipients,
-    Planner,
-    EventRouter,
-    NotificationsService,
-    DeliveryWorker,
-    Lease,
-    Sweeper,
-    TraceService,
     WorkLoops,
+    TraceService,
+    TagsService,
   ],
-  exports: [AccessModule, DevicesModule, UsersModule, IntegrationsService, InboundHttp, WorkLoops, TraceService],
 })
 export class CoreModule {}

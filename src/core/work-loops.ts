@@ -2,6 +2,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Environment } from '../platform/env.js';
 import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue.js';
+import { TAG_QUEUE, type TagNudge } from './audiences/tag-mirror.nudge.js';
+import { TagMirror } from './audiences/tag-mirror.js';
+import { PLAN_QUEUE, type PlanNudge } from './broadcasts/plan.nudge.js';
+import { SlicePlanner } from './broadcasts/slice-planner.js';
 import { DELIVER_QUEUE, type DeliverNudge } from './delivery/deliver.nudge.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
 import { Lease } from './delivery/lease.js';
@@ -9,11 +13,17 @@ import { Sweeper } from './delivery/sweeper.js';
 import { CallbackStore } from './inbound/callback-store.js';
 import { EventRouter } from './routing/event-router.js';
 import { ROUTE_QUEUE, type RouteNudge } from './routing/route.nudge.js';
+import { WebhookSweep } from './webhooks/webhook-sweep.js';
+import { WebhookWorker } from './webhooks/webhook-worker.js';
+import { WEBHOOK_QUEUE, type WebhookNudge } from './webhooks/webhook.nudge.js';
 
-const ROUTERS = 2;
-const DELIVERERS = 8;
-/** Batches of one lane that this process sends at once. */
-const PER_LANE = 4;
+const QUEUES = [ROUTE_QUEUE, PLAN_QUEUE, DELIVER_QUEUE, TAG_QUEUE, WEBHOOK_QUEUE];
+/** Nudges of a queue, and of one lane of it, that this process handles at once. */
+const ROUTERS = { concurrency: 2 };
+const PLANNERS = { concurrency: 2, laneConcurrency: 1 };
+const DELIVERERS = { concurrency: 8, laneConcurrency: 4 };
+const MIRRORS = { concurrency: 2, laneConcurrency: 1 };
+const WEBHOOKS = { concurrency: 4, laneConcurrency: 1 };
 
 /** Starts and stops the work of a process, according to its role. */
 @Injectable()
@@ -25,7 +35,11 @@ export class WorkLoops {
     private readonly environment: Environment,
     private readonly queue: Queue,
     private readonly router: EventRouter,
+    private readonly planner: SlicePlanner,
     private readonly deliverer: DeliveryWorker,
+    private readonly mirror: TagMirror,
+    private readonly webhooks: WebhookWorker,
+    private readonly webhookSweep: WebhookSweep,
     private readonly sweeper: Sweeper,
     private readonly store: CallbackStore,
     private readonly metrics: Metrics,
@@ -34,15 +48,14 @@ export class WorkLoops {
 
   /** Every role needs the queue to write to; only workers take from it. */
   async start(): Promise<void> {
-    await this.queue.start([ROUTE_QUEUE, DELIVER_QUEUE]);
+    await this.queue.start(QUEUES);
     this.metrics.reportQueueDepth(() => this.queue.depths());
     if (this.environment.role === 'api') return;
-    await this.queue.work<RouteNudge>(ROUTE_QUEUE, { concurrency: ROUTERS }, (nudge) => this.router.route(nudge));
-    await this.queue.work<DeliverNudge>(
-      DELIVER_QUEUE,
-      { concurrency: DELIVERERS, laneConcurrency: PER_LANE },
-      (nudge) => this.deliverer.deliver(nudge),
-    );
+    await this.queue.work<RouteNudge>(ROUTE_QUEUE, ROUTERS, (nudge) => this.router.route(nudge));
+    await this.queue.work<PlanNudge>(PLAN_QUEUE, PLANNERS, (nudge) => this.planner.plan(nudge));
+    await this.queue.work<DeliverNudge>(DELIVER_QUEUE, DELIVERERS, (nudge) => this.deliverer.deliver(nudge));
+    await this.queue.work<TagNudge>(TAG_QUEUE, MIRRORS, (nudge) => this.mirror.mirror(nudge));
+    await this.queue.work<WebhookNudge>(WEBHOOK_QUEUE, WEBHOOKS, (nudge) => this.webhooks.deliver(nudge));
     await this.sweep();
     this.sweeping = setInterval(() => void this.sweep(), this.lease.sweepMs);
   }
@@ -54,9 +67,11 @@ export class WorkLoops {
     await this.queue.stop(graceMs);
   }
 
-  private async sweep(): Promise<void> {
+  /** Looks for rows whose nudge was lost; the timer does so by itself. */
+  async sweep(): Promise<void> {
     try {
       await this.sweeper.sweep();
+      await this.webhookSweep.sweep();
     } catch (error) {
       this.log.warn({ cause: (error as Error).message }, 'Sweep failed');
     }

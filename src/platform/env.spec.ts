@@ -40,6 +40,7 @@ describe('readEnvironment', () => {
       publicUrl: undefined,
       logLevel: 'warn',
       shutdownGraceSeconds: 30,
+      egressAllow: ['127.0.0.1:*', 'localhost:*'],
     });
   });
 
@@ -52,6 +53,7 @@ describe('readEnvironment', () => {
       sandbox: false,
       migrateOnBoot: false,
       keys: [{ id: 'k1' }],
+      egressAllow: [],
     });
   });
 
@@ -68,6 +70,7 @@ describe('readEnvironment', () => {
       LOG_LEVEL: 'debug',
       DATABASE_POOL: ' 5 ',
       SHUTDOWN_GRACE_SECONDS: '0',
+      BELLHOP_EGRESS_ALLOW: 'Hooks.Corp:8080, 0x7f.1:*,[0:0::1]:443',
     });
     expect(read).toMatchObject({
       port: 0,
@@ -80,6 +83,7 @@ describe('readEnvironment', () => {
       logLevel: 'debug',
       databasePool: 5,
       shutdownGraceSeconds: 0,
+      egressAllow: ['hooks.corp:8080', '127.0.0.1:*', '[::1]:443'],
     });
   });
 
@@ -101,6 +105,13 @@ describe('readEnvironment', () => {
     ['DATABASE_POOL', '1', 'must be a whole number from 2 to 1000, and is "1"'],
     ['LOG_LEVEL', 'loud', expect.stringContaining('must be one of')],
     ['SHUTDOWN_GRACE_SECONDS', '1.5', 'must be a whole number from 0 to 3600, and is "1.5"'],
+    ...['hooks.corp', 'hooks.corp:70000', 'a:1,,b:2', 'http://a:1', 'u@a:1', 'a b:1'].map(
+      (text): [string, string, string] => [
+        'BELLHOP_EGRESS_ALLOW',
+        text,
+        `must be host:port, separated by commas; the port may be *, and is "${text}"`,
+      ],
+    ),
     ['PUBLIC_URL', 'push.example.com', expect.stringContaining('https:// or http://')],
     ['DATABASE_URL', 'mysql://root:hunter2@db/x', 'must be an address that starts with postgres:// or postgresql://'],
     ['BELLHOP_PLATFORM_KEY', 'short', 'must have 32 characters or more'],

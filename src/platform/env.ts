@@ -1,5 +1,6 @@
 import { ArrayNotEmpty, IsBoolean, IsIn, IsOptional, MinLength } from 'class-validator';
 import path from 'node:path';
+import { IsReceivers, toReceivers } from './env.egress.js';
 import { IsKeyRing, sandboxKeys, toKeyRing } from './env.keys.js';
 import {
   EnvironmentInvalidError,
@@ -153,6 +154,20 @@ export class Environment extends DatabaseEnvironment {
   )
   @IsWhole(10, 3600)
   readonly leaseSeconds: number = 90;
+
+  /** `host:port`, in the form that addresses have once they are parsed; port `*` stands for all. */
+  @Variable(
+    'BELLHOP_EGRESS_ALLOW',
+    {
+      about:
+        'Receivers of webhooks that may be in a private network, speak http and use any port: host:port as in their ' +
+        'address, separated by commas; the port may be *. Not set: none, in the sandbox 127.0.0.1:* and localhost:*.',
+      example: 'hooks.corp.internal:8080',
+    },
+    toReceivers,
+  )
+  @IsReceivers()
+  readonly egressAllow: readonly string[];
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -169,6 +184,7 @@ export function readEnvironment(source: Source = process.env): Environment {
   settings.migrateOnBoot ??= isTrue(settings.sandbox);
   settings.logLevel ??= isTrue(settings.sandbox) ? 'warn' : 'info';
   settings.host ??= settings.sandbox ? '127.0.0.1' : '0.0.0.0';
+  settings.egressAllow ??= isTrue(settings.sandbox) ? ['127.0.0.1:*', 'localhost:*'] : [];
   const ownKeys = settings.sandbox && settings.keys.length === 0;
   // A placeholder, so that a missing ring is no fault here and nothing is written while other faults stand.
   if (ownKeys) settings.keys = [PLACEHOLDER];

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
 
 /** What an id names; the first part of its public form. */
-export type IdPrefix = 'app' | 'key' | 'int' | 'dev' | 'evt' | 'ntf' | 'dlv';
+export type IdPrefix = 'app' | 'key' | 'int' | 'dev' | 'evt' | 'ntf' | 'dlv' | 'tpl' | 'whk' | 'whm';
 
 const RANDOM_BYTES = 16;
 /** Random bytes in stock: asking the system for them one id at a time costs more than the id. */

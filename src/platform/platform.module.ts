@@ -6,6 +6,7 @@ import { LoggerModule } from 'nestjs-pino';
 import { DataSource } from 'typeorm';
 import { Clock } from './clock.js';
 import { pendingMigrations } from './database.js';
+import { GuardedEgress } from './egress.js';
 import { Environment } from './env.js';
 import { HealthController, Lifecycle, PENDING_MIGRATIONS, type PendingMigrations } from './health.controller.js';
 import { IdempotencyKey } from './idempotency-key.entity.js';
@@ -23,7 +24,7 @@ export interface PlatformOptions {
   readonly environment: Environment;
 }
 
-const SHARED = [Clock, Sql, Vault, Metrics, Environment, IdempotencyStore, Lifecycle];
+const SHARED = [Clock, Sql, Vault, Metrics, Environment, IdempotencyStore, Lifecycle, GuardedEgress];
 
 /** What any service needs; it knows nothing of push. Needs the data source of TypeORM (`TypeOrmModule.forRoot`). */
 @Global()
@@ -50,6 +51,7 @@ export class PlatformModule implements NestModule {
         Metrics,
         IdempotencyStore,
         Lifecycle,
+        GuardedEgress,
       ],
       exports: [...SHARED, LoggerModule],
     };

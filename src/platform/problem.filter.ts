@@ -1,3 +1,4 @@
+import { TooManyCallsError } from '@bellhop/contracts';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { ofStatus, problemOf, type Refusal, refusalOf } from './problem.js';
@@ -16,6 +17,9 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
     const refusal = this.refine(refusalOf(error), request, response);
+    if (error instanceof TooManyCallsError && !response.headersSent) {
+      response.setHeader('Retry-After', String(error.retryAfterSeconds));
+    }
     const requestId = requestIdOf(request, response);
     this.log(refusal, requestId, error);
     // Half a reply cannot be taken back; the broken connection tells the caller.

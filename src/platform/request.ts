@@ -6,6 +6,8 @@ import { newId } from './ids.js';
 export interface AppRequest extends Request {
   /** Absent for public routes and for keys of the platform. */
   appId?: string;
+  /** Of the key. */
+  scopes?: readonly string[];
 }
 
 const REQUEST_ID = 'x-request-id';

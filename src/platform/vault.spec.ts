@@ -82,3 +82,38 @@ describe('tokenHash', () => {
     expect(hash([key('2027', 3), current, old])).toBe(hash([old]));
   });
 });
+
+describe('signer', () => {
+  const message = Buffer.from('a message');
+  const signature = vault.signer('receipt', 16).sign(message);
+
+  it('vouches for what it signed, and signs the same again', () => {
+    expect(signature).toHaveLength(16);
+    expect(vault.signer('receipt', 16).vouches(message, signature)).toBe(true);
+    expect(vault.signer('receipt', 16).sign(message).equals(signature)).toBe(true);
+  });
+
+  it('vouches for nothing that was changed or cut, wherever', () => {
+    const signer = vault.signer('receipt', 16);
+    for (let i = 0; i < signature.length; i++) {
+      const changed = Buffer.from(signature);
+      changed[i] = (changed[i] as number) ^ 1;
+      expect(signer.vouches(message, changed)).toBe(false);
+      expect(signer.vouches(message, signature.subarray(0, i))).toBe(false);
+    }
+    expect(signer.vouches(Buffer.from('another message'), signature)).toBe(false);
+    expect(signer.vouches(message, Buffer.concat([signature, Buffer.alloc(1)]))).toBe(false);
+  });
+
+  it('has other keys for another purpose, and for another ring', () => {
+    expect(vault.signer('cursor', 16).vouches(message, signature)).toBe(false);
+    expect(new Vault([key('2026', 9)]).signer('receipt', 16).vouches(message, signature)).toBe(false);
+  });
+
+  it('outlives a rotation, until the key is taken away', () => {
+    const signed = new Vault([old]).signer('receipt', 16).sign(message);
+    expect(signed.equals(signature)).toBe(false);
+    expect(vault.signer('receipt', 16).vouches(message, signed)).toBe(true);
+    expect(new Vault([current]).signer('receipt', 16).vouches(message, signed)).toBe(false);
+  });
+});

@@ -1,5 +1,13 @@
 import { hmacSha256 } from '@bellhop/contracts';
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 
 /** One key of the ring: 32 bytes under a name that stands in every sealed value. */
 export interface VaultKey {
@@ -49,8 +57,42 @@ export class Vault {
     return Buffer.concat([decipher.update(sealed.subarray(idEnd + IV + TAG)), decipher.final()]).toString('utf8');
   }
 
+  /**
+   * Signs for one purpose, with keys of its own that are derived from the ring.
+   * @param length bytes of a signature, at most 32.
+   */
+  signer(purpose: string, length: number): Signer {
+    const keys = [...this.keys.values()].map((key) =>
+      Buffer.from(hkdfSync('sha256', key, '', `bellhop signature: ${purpose}`, 32)),
+    );
+    return new Signer(keys, length);
+  }
+
   /** Keyed hash of a device token, for unique keys and look-ups. */
   tokenHash(token: string): Buffer {
     return hmacSha256(this.hashKey, token);
+  }
+}
+
+/** The first key signs, every key vouches: what was signed before a rotation stays good while its key is in the ring. */
+export class Signer {
+  /** Use {@link Vault.signer}. */
+  constructor(
+    private readonly keys: readonly Buffer[],
+    private readonly length: number,
+  ) {}
+
+  sign(message: Uint8Array): Buffer {
+    return this.made(message, this.keys[0] as Buffer);
+  }
+
+  /** Whether one of the keys made this signature. Takes the same time wherever a wrong one differs. */
+  vouches(message: Uint8Array, signature: Uint8Array): boolean {
+    if (signature.length !== this.length) return false;
+    return this.keys.some((key) => timingSafeEqual(this.made(message, key), signature));
+  }
+
+  private made(message: Uint8Array, key: Buffer): Buffer {
+    return hmacSha256(key, message).subarray(0, this.length);
   }
 }

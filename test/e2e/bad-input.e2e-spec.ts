@@ -41,10 +41,15 @@ describe('bad input', () => {
 
     it.each<[words: string, change: object, status: number, fields: string[]]>([
       ['no audience', { audience: undefined }, 400, ['/audience']],
-      ['an audience of nobody', { audience: { users: [] } }, 400, ['/audience/users']],
-      ['two audiences', { audience: { users: ['a'], devices: [`dev_${'0'.repeat(32)}`] } }, 422, ['/audience']],
+      ['an audience of nobody', { audience: { users: [] } }, 422, ['/audience']],
+      ['two audiences', { audience: { users: ['a'], devices: [`dev_${'0'.repeat(32)}`] } }, 422, ['/audience/devices']],
       ['no audience at all', { audience: {} }, 422, ['/audience']],
-      ['1,001 users', { audience: { users: Array(1_001).fill('a') } }, 422, ['/audience/users']],
+      [
+        '1,001 users',
+        { audience: { users: Array.from({ length: 1_001 }, (_, i) => `user_${i}`) } },
+        422,
+        ['/audience/users'],
+      ],
       ['numbers for users', { audience: { users: [1] } }, 400, ['/audience/users', '/audience/users']],
       ['devices that are none', { audience: { devices: ['a'] } }, 400, ['/audience/devices']],
       ['nothing to show', { content: {} }, 422, ['/content/body']],

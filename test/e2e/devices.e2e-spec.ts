@@ -48,6 +48,7 @@ describe('devices', () => {
       environment: 'sandbox',
       appIdentifier: 'com.acme',
       locale: 'zh-CN',
+      contentKey: 'zh-Hans',
       timeZone: 'Asia/Shanghai',
     };
     const reply = await register('u-1', 'i-1', body);
@@ -63,6 +64,7 @@ describe('devices', () => {
       environment: 'sandbox',
       appIdentifier: 'com.acme',
       locale: 'zh-CN',
+      contentKey: 'zh-Hans',
       timeZone: 'Asia/Shanghai',
       state: 'active',
       stateReason: null,
@@ -115,6 +117,10 @@ describe('devices', () => {
       [{ token: hexToken(), timeZone: 'Mars/Olympus' }, '/timeZone'],
       [{ token: hexToken(), locale: '!' }, '/locale'],
       [{ token: hexToken(), appIdentifier: '\u0000' }, '/appIdentifier'],
+      [{ token: hexToken(), contentKey: '' }, '/contentKey'],
+      [{ token: hexToken(), contentKey: 'k'.repeat(65) }, '/contentKey'],
+      [{ token: hexToken(), contentKey: 'a\nb' }, '/contentKey'],
+      [{ token: hexToken(), contentKey: 7 }, '/contentKey'],
       [{ token: hexToken(), extra: true }, '/extra'],
     ])('400 %j', async (body, field) => {
       const reply = await register('u-1', 'i-1', body);
@@ -136,10 +142,15 @@ describe('devices', () => {
 
   describe('registering again', () => {
     it('updates the install', async () => {
-      const first = await register('u-1', 'i-1', { token: hexToken(), locale: 'en' });
+      const first = await register('u-1', 'i-1', { token: hexToken(), locale: 'en', contentKey: 'en' });
       const token = hexToken();
       const second = await register('u-1', 'i-1', { token });
-      expect(second.body).toMatchObject({ id: first.body.id, tokenTail: token.slice(-4), locale: null });
+      expect(second.body).toMatchObject({
+        id: first.body.id,
+        tokenTail: token.slice(-4),
+        locale: null,
+        contentKey: null,
+      });
       expect(await rows()).toHaveLength(1);
     });
 

@@ -25,7 +25,17 @@ describe('a vendor of one folder and one entry in the list of plugins', () => {
 
   it('stands in the catalogue, with a form for its settings', async () => {
     const { body } = await shop.app.call<{ id: string }[]>('GET', '/v1/plugins');
-    expect(body.map(({ id }) => id)).toEqual(['acme', 'apns', 'echat', 'fcm', 'kf5', 'nim', 'rongcloud', 'udesk']);
+    expect(body.map(({ id }) => id)).toEqual([
+      'acme',
+      'apns',
+      'echat',
+      'fcm',
+      'kf5',
+      'nim',
+      'rongcloud',
+      'udesk',
+      'webhook',
+    ]);
     expect((await shop.app.call('GET', '/v1/plugins/acme')).body).toMatchObject({
       name: 'Acme Orders',
       configSchema: {

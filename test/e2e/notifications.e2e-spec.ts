@@ -134,7 +134,11 @@ describe('POST /v1/notifications', () => {
     await shop.notify({ users: ['user_1'] }, { silent: true, extras: { sync: '1' } });
     await shop.settled();
     const [apns] = shop.onApns(phones.iosToken);
-    expect(apns?.payload).toEqual({ aps: { 'content-available': 1 }, extras: { sync: '1' } });
+    expect(apns?.payload).toEqual({
+      aps: { 'content-available': 1 },
+      extras: { sync: '1' },
+      bellhop_receipt: expect.any(String) as string,
+    });
     expect([apns?.headers['apns-push-type'], apns?.headers['apns-priority']]).toEqual(['background', '5']);
     const [fcm] = shop.onFcm(phones.androidToken);
     expect(fcm?.message).toMatchObject({ data: { sync: '1' }, android: { priority: 'normal' } });

@@ -13,6 +13,16 @@ interface Route {
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 /** A body that each operation with one accepts. */
+const TEMPLATE = {
+  kind: 'conversation.message',
+  messageType: 'text',
+  locale: 'en',
+  title: 'a',
+  body: '{{sender.name}}',
+};
+/** A literal address: nobody is asked for a name. */
+const WEBHOOK = { url: 'https://93.184.216.34/bellhop', description: 'Orders', events: ['delivery.dead'] };
+
 const BODIES: Readonly<Record<string, object>> = {
   createIntegration: {
     plugin: 'nim',
@@ -45,6 +55,38 @@ const BODIES: Readonly<Record<string, object>> = {
     ttlSeconds: 600,
     forced: true,
   },
+  explainNotification: {
+    audience: { allOf: ['vip'], anyOf: ['a'], packageName: 'com.example.shop', platforms: ['ios'] },
+    content: {
+      body: 'there',
+      overrides: { ios: { title: 'Hello', body: 'you', badge: 1, extras: { a: 'b' } }, android: { silent: false } },
+    },
+    schedule: { localTime: '2099-01-01T09:00', window: { start: '09:00', end: '21:00' } },
+    onQuota: 'hold',
+  },
+  setTags: { tags: ['vip'] },
+  setTagsBatch: { userIds: ['u-1'], tags: ['vip'] },
+  previewAudience: {
+    audience: {
+      everyone: false,
+      users: ['u-1'],
+      allOf: ['a'],
+      anyOf: ['b'],
+      packageName: 'com.example.shop',
+      platforms: ['ios'],
+    },
+  },
+  runAction: { input: { name: 'x' } },
+  setPushSwitch: { on: true },
+  reportReceipts: {
+    receipts: [{ receipt: 'x', kind: 'opened', at: '2026-01-01T00:00:00Z', installationId: 'i', platform: 'ios' }],
+  },
+  createTemplate: TEMPLATE,
+  replaceTemplate: TEMPLATE,
+  previewTemplate: { ...TEMPLATE, hideContent: true },
+  createWebhook: WEBHOOK,
+  reviseWebhook: WEBHOOK,
+  rotateWebhookSecret: { graceSeconds: 60 },
   retryDelivery: { ttlSeconds: 600 },
   createApp: { name: 'Shop', deepLinkScheme: 'shop', defaultLocale: 'en', timeZone: 'Asia/Shanghai' },
   updateApp: { name: 'Shop' },
@@ -173,6 +215,7 @@ describe('every route', () => {
       'getReadiness',
       'receiveCallbackGet',
       'receiveCallbackPost',
+      'reportReceipts',
     ]);
   });
 

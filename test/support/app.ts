@@ -56,7 +56,7 @@ export class TestPlatform {
       BELLHOP_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
       BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
       HOST: '127.0.0.1',
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     });
     const app = await createBellhop({ environment, databaseUrl: database.url, ...(plugins && { plugins }) });
     await app.listen(0, '127.0.0.1');

@@ -38,6 +38,7 @@ export class HexGateway extends FakeChannel {
       manifestOf('hex', {
         platforms: ['ios'],
         identifiers: { token: /^[0-9a-f]{32,64}$/ },
+        sampleToken: '0'.repeat(64),
         shape: '32 to 64 hexadecimal digits',
         normalize: (token) => token.toLowerCase(),
         environments: true,
@@ -55,6 +56,7 @@ export class WordGateway extends FakeChannel {
       manifestOf('word', {
         platforms: ['android', 'ios'],
         identifiers: { token: /^[\w:-]{20,}$/, fid: /^[\w-]{22}$/ },
+        sampleToken: 's'.repeat(40),
         shape: '20 or more of A-Z a-z 0-9 _ : -',
         normalize: (token) => token,
         environments: false,

@@ -1,3 +1,4 @@
+import { RECEIPT_KEY, RECEIPT_LENGTH } from '@bellhop/contracts';
 import {
   type ApnsRequest,
   apnsToken,
@@ -136,7 +137,9 @@ export class Shop {
     return eventually(async () => {
       const rows = await this.query<{ open: number }>(
         `SELECT (SELECT count(*) FROM inbound_event WHERE app_id = $1 AND state = 'accepted')::int
-              + (SELECT count(*) FROM delivery WHERE app_id = $1 AND state IN ('queued', 'sending'))::int AS open`,
+              + (SELECT count(*) FROM notification WHERE app_id = $1 AND state = 'planning' AND paused_at IS NULL)::int
+              + (SELECT count(*) FROM delivery WHERE app_id = $1 AND state IN ('queued', 'sending')
+                   AND (not_before IS NULL OR not_before <= now()))::int AS open`,
       );
       return rows[0]?.open === 0;
     });
@@ -166,11 +169,16 @@ export class Shop {
     return [this.onApns(iosToken).length, this.onFcm(androidToken).length];
   }
 
-  /** The one push that an iPhone got, as APNs saw it. */
+  /** The one push that an iPhone got, as APNs saw it, without what lets the app report its arrival. */
   payload({ iosToken }: Pick<Phones, 'iosToken'>): ApnsPayload {
     const requests = this.onApns(iosToken);
     expect(requests).toHaveLength(1);
-    return requests[0]?.payload as ApnsPayload;
+    const { [RECEIPT_KEY]: receipt, ...payload } = (requests[0] as ApnsRequest).payload as ApnsPayload &
+      Record<string, unknown>;
+    expect(receipt).toHaveLength(RECEIPT_LENGTH);
+    const { 'mutable-content': mutable, ...aps } = payload.aps as ApnsPayload['aps'] & Record<string, unknown>;
+    expect(mutable).toBe(1);
+    return { ...payload, aps };
   }
 
   events(): Promise<EventRow[]> {
@@ -197,13 +205,13 @@ export class Shop {
     for (const { id, state, target_count, pending_count, done_at } of await this.notifications()) {
       const deliveries = byNotification.get(id) ?? [];
       const pending = deliveries.filter((delivery) => open.has(delivery.state)).length;
-      const done = pending === 0;
+      const done = pending === 0 && state !== 'cancelled';
       expect({ id, target_count, pending_count, state, ended: done_at !== null }).toEqual({
         id,
         target_count: deliveries.length,
         pending_count: pending,
-        state: done ? 'done' : 'sending',
-        ended: done,
+        state: done ? 'done' : state === 'cancelled' ? state : 'sending',
+        ended: done || state === 'cancelled',
       });
     }
   }

@@ -5,7 +5,7 @@ const NOW = new Date('2026-01-15T08:00:00.000Z');
 const later = (ms: number): Date => new Date(NOW.getTime() + ms);
 const HOUR = 3_600_000;
 
-const first: DecisionInput = { attempts: 1, expiresAt: later(24 * HOUR), broadcast: false };
+const first: DecisionInput = { attempts: 1, expiresAt: later(24 * HOUR), repeatable: true };
 
 /** Full jitter: attempt 1 waits between 1 and 5 s. */
 const SHORTEST = 0;
@@ -41,12 +41,12 @@ const table: readonly (readonly [string, SendOutcome, Decision])[] = [
   [
     'misconfigured',
     { kind: 'misconfigured', reason: 'auth.key_revoked', field: 'p8' },
-    { state: 'held', reason: 'integration_paused', pause: { field: 'p8' } },
+    { state: 'held', reason: 'integration_paused' },
   ],
   [
     'misconfigured somewhere',
     { kind: 'misconfigured', reason: 'auth.refused' },
-    { state: 'held', reason: 'integration_paused', pause: {} },
+    { state: 'held', reason: 'integration_paused' },
   ],
   [
     'throttled',
@@ -115,10 +115,14 @@ describe('decide', () => {
     expect(waits).toEqual([later(3_000), later(5_500), later(160_500)]);
   });
 
-  it.each(retried)('buries what is %s after the last attempt', (kind) => {
+  it.each(['transient', 'unknown'] as const)('buries what is %s after the last attempt', (kind) => {
     expect(verdict(again(kind), { attempts: MAX_ATTEMPTS - 1 }).state).toBe('queued');
     expect(verdict(again(kind), { attempts: MAX_ATTEMPTS })).toEqual({ state: 'dead', reason: 'r' });
     expect(verdict(again(kind), { attempts: MAX_ATTEMPTS + 1 }).state).toBe('dead');
+  });
+
+  it('keeps what had to wait for its turn, however often', () => {
+    expect(verdict(again('throttled'), { attempts: MAX_ATTEMPTS + 5 }).state).toBe('queued');
   });
 
   it.each(retried)('gives up what is %s and would be late', (kind) => {
@@ -144,9 +148,9 @@ describe('decide', () => {
     expect(verdict({ kind: 'quotaExhausted', reason: 'day' }, { attempts: MAX_ATTEMPTS + 1 }).state).toBe('held');
   });
 
-  it('tells nobody twice to whom a broadcast may have gone', () => {
+  it('tells nobody twice whom a vendor may have told', () => {
     const outcome = { kind: 'unknown', reason: 'network.no_answer' } as const;
-    expect(verdict(outcome, { broadcast: true })).toEqual({ state: 'unknown', reason: 'network.no_answer' });
-    expect(verdict(again('transient'), { broadcast: true }).state).toBe('queued');
+    expect(verdict(outcome, { repeatable: false })).toEqual({ state: 'unknown', reason: 'network.no_answer' });
+    expect(verdict(again('transient'), { repeatable: false }).state).toBe('queued');
   });
 });

@@ -10,8 +10,8 @@ export interface DecisionInput {
   /** Attempts made, the one that brought the outcome included. */
   readonly attempts: number;
   readonly expiresAt: Date;
-  /** True for an audience or everyone: nobody wants them told twice. */
-  readonly broadcast: boolean;
+  /** A device gets the same id again and replaces what it has; a vendor that finds the devices itself tells them twice. */
+  readonly repeatable: boolean;
 }
 
 export interface Decision {
@@ -23,8 +23,6 @@ export interface Decision {
     | { readonly verdict: 'reached'; readonly environment?: Environment }
     | { readonly verdict: 'dead'; readonly since: Date }
     | { readonly verdict: 'elsewhere' };
-  /** The integration cannot work until somebody changes it. */
-  readonly pause?: { readonly field?: string };
 }
 
 /**
@@ -43,14 +41,24 @@ export function decide(input: DecisionInput, outcome: SendOutcome, now: Date, ra
       return { state: 'failed', reason: outcome.reason };
     case 'misconfigured':
       if (outcome.scope === 'target') return { state: 'failed', reason: outcome.reason };
-      return { state: 'held', reason: 'integration_paused', pause: { field: outcome.field } };
+      return { state: 'held', reason: 'integration_paused' };
     case 'quotaExhausted':
       return holdUntil(input, outcome.resetsAt ?? new Date(now.getTime() + QUOTA_PAUSE_MS));
     case 'throttled':
+      // Waiting for one's turn is no failure: it goes on until the message is of no use any more.
+      return retry(
+        { ...input, attempts: Math.min(input.attempts, MAX_ATTEMPTS - 1) },
+        outcome.reason,
+        now,
+        random,
+        outcome.retryAfterMs,
+      );
     case 'transient':
       return retry(input, outcome.reason, now, random, outcome.retryAfterMs);
     case 'unknown':
-      return input.broadcast ? { state: 'unknown', reason: outcome.reason } : retry(input, outcome.reason, now, random);
+      return input.repeatable
+        ? retry(input, outcome.reason, now, random)
+        : { state: 'unknown', reason: outcome.reason };
   }
 }
 

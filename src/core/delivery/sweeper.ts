@@ -3,7 +3,13 @@ import { Clock } from '../../platform/clock.js';
 import { IdempotencyStore } from '../../platform/idempotency.store.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { TagMirror } from '../audiences/tag-mirror.js';
+import { BroadcastControl } from '../broadcasts/broadcast-control.js';
+import type { PlanNudge } from '../broadcasts/plan.nudge.js';
+import { SlicePlanner } from '../broadcasts/slice-planner.js';
+import { SharedStates } from '../integrations/shared-state.js';
 import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import { Tallies } from '../statistics/tallies.js';
 import { MAX_ATTEMPTS } from './decide.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
 import { Lease } from './lease.js';
@@ -14,10 +20,12 @@ const LIMIT = 5_000;
 const LOCK = 0x62656c6c;
 
 // The call may have reached the gateway: it is made again under the same id, and marked. Not for ever, though:
-// a batch whose results can never be written would be sent again and again.
+// a batch whose results can never be written would be sent again and again. A vendor that finds the devices
+// itself knows no id of ours and would tell people twice: that waits for an operator.
 const ABANDONED = `
   UPDATE delivery d
-  SET state = CASE WHEN attempt_count + 1 >= $3 THEN 'dead' ELSE 'queued' END, reason = 'worker.lost', lease_until = NULL, updated_at = $1,
+  SET state = CASE WHEN target IS NOT NULL THEN 'unknown'
+                   WHEN attempt_count + 1 >= $3 THEN 'dead' ELSE 'queued' END, reason = 'worker.lost', lease_until = NULL, updated_at = $1,
       attempt_count = attempt_count + 1,
       attempts = attempts || jsonb_build_object('at', to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
                                                 'outcome', 'unknown', 'reason', 'worker.lost')
@@ -37,19 +45,37 @@ const FORGOTTEN = `
     ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
   ) lost
   WHERE d.app_id = lost.app_id AND d.id = lost.id
-  RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+  RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority`;
 
-// Held while somebody resumed or mended the integration: the release came too early for them.
+// Held while somebody resumed or mended the integration, or resumed the notification: the release came too early for them.
 const RELEASED = `
   UPDATE delivery d SET state = 'queued', reason = NULL, updated_at = $1
   FROM (
     SELECT held.app_id, held.id FROM delivery held
-    JOIN integration i ON i.app_id = held.app_id AND i.id = held.integration_id AND i.state = 'active'
-    WHERE held.state = 'held' AND held.reason = 'integration_paused'
+    JOIN integration i ON i.app_id = held.app_id AND i.id = held.integration_id
+    JOIN notification n ON n.app_id = held.app_id AND n.id = held.notification_id
+    WHERE held.state = 'held'
+      AND ((held.reason = 'integration_paused' AND i.state = 'active')
+        OR (held.reason = 'notification_paused' AND n.paused_at IS NULL))
     ORDER BY held.id LIMIT $2 FOR UPDATE OF held SKIP LOCKED
   ) lost
   WHERE d.app_id = lost.app_id AND d.id = lost.id
   RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+
+const UNPLANNED = `
+  UPDATE notification n SET touched_at = $1
+  FROM (
+    SELECT app_id, id FROM notification
+    WHERE state IN ('scheduled', 'planning') AND paused_at IS NULL AND cancelled_at IS NULL
+      AND starts_at <= $2 AND touched_at < $2
+    ORDER BY starts_at LIMIT $3 FOR UPDATE SKIP LOCKED
+  ) lost
+  WHERE n.app_id = lost.app_id AND n.id = lost.id
+  RETURNING n.app_id AS "appId", n.id AS "notificationId"`;
+
+const CANCELLING = `
+  SELECT app_id, id FROM notification
+  WHERE cancelled_at IS NOT NULL AND state <> 'cancelled' AND cancelled_at < $1 LIMIT 100`;
 
 const UNROUTED = `
   SELECT app_id, id FROM inbound_event WHERE state = 'accepted' AND received_at < $1 ORDER BY id LIMIT $2`;
@@ -65,6 +91,11 @@ export class Sweeper {
     private readonly clock: Clock,
     private readonly idempotency: IdempotencyStore,
     private readonly lease: Lease,
+    private readonly planner: SlicePlanner,
+    private readonly control: BroadcastControl,
+    private readonly mirror: TagMirror,
+    private readonly tallies: Tallies,
+    private readonly shared: SharedStates,
   ) {}
 
   /** One pass; does nothing while another process makes one. */
@@ -83,12 +114,24 @@ export class Sweeper {
       const released = await tx.query<DueDelivery>(RELEASED, [now, LIMIT]);
       await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...again, ...forgotten, ...released]));
       const unrouted = await this.nudgeUnrouted(tx, lost);
+      const unplanned = await tx.query<PlanNudge & object>(UNPLANNED, [now, lost, LIMIT]);
+      await this.planner.nudge(tx, unplanned);
+      const unmirrored = await this.mirror.nudgeLost(tx, now, lost);
       await this.tidy(tx, now);
       const counts = { abandoned: abandoned.length, forgotten: forgotten.length, released: released.length };
-      const found = { ...counts, unrouted };
+      const found = { ...counts, unrouted, unmirrored, unplanned: unplanned.length };
       if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
     });
+    await this.finishCancels();
     await this.idempotency.purge();
+    await this.shared.purge();
+  }
+
+  /** Cancels whose caller did not wait until the end. */
+  private async finishCancels(): Promise<void> {
+    const before = new Date(this.clock.now().getTime() - this.lease.ms);
+    const rows = await this.sql.query<{ app_id: string; id: string }>(CANCELLING, [before]);
+    for (const { app_id: appId, id } of rows) await this.control.finishCancel(appId, id);
   }
 
   private async nudgeUnrouted(tx: SqlRunner, before: Date): Promise<number> {
@@ -103,6 +146,8 @@ export class Sweeper {
   private async tidy(tx: SqlRunner, now: Date): Promise<void> {
     await tx.query('SELECT ensure_delivery_partitions($1, 2)', [now]);
     await tx.query('DELETE FROM inbound_guard WHERE expires_at < $1', [now]);
+    await this.tallies.fold(tx);
+    await this.tallies.recordReach(tx, now);
   }
 }
 

@@ -55,16 +55,20 @@ const REACHED = `
 const AGAINST = `
   UPDATE device d SET state = v.state, state_reason = v.reason, state_changed_at = $2
   FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[]) AS v (id, state, reason, since)
-  WHERE d.app_id = $1 AND d.id = v.id AND d.state = 'active' AND d.token_updated_at < v.since`;
+  WHERE d.app_id = $1 AND d.id = v.id AND d.state = 'active' AND d.token_updated_at < v.since
+  RETURNING d.id, d.state`;
 
-/** Writes what a batch learned about devices: reached, dead, or fine elsewhere. */
+/**
+ * Writes what a batch learned about devices: reached, dead, or fine elsewhere.
+ * @returns the devices that are retired by it.
+ */
 export async function applyVerdicts(
   tx: SqlRunner,
   appId: string,
   now: Date,
   sentAt: Date,
   verdicts: readonly DeviceVerdict[],
-): Promise<void> {
+): Promise<readonly string[]> {
   const reached = verdicts.flatMap(({ deviceId, device }) =>
     device.verdict === 'reached' ? [{ deviceId, environment: device.environment ?? (null as Environment | null) }] : [],
   );
@@ -76,8 +80,8 @@ export async function applyVerdicts(
       'devices-reached',
     );
   }
-  if (against.length === 0) return;
-  await tx.query(AGAINST, [
+  if (against.length === 0) return [];
+  const changed = await tx.query<{ id: string; state: string }>(AGAINST, [
     appId,
     now,
     against.map(({ deviceId }) => deviceId),
@@ -85,4 +89,5 @@ export async function applyVerdicts(
     against.map(({ reason }) => reason ?? null),
     against.map(({ device }) => (device.verdict === 'dead' ? device.since : sentAt)),
   ]);
+  return changed.flatMap(({ id, state }) => (state === 'retired' ? [id] : []));
 }

@@ -52,6 +52,10 @@ export class Device {
   @Column('text', { nullable: true })
   locale: string | null;
 
+  /** Which copy the app asks for; stands in front of the locale. */
+  @Column('text', { name: 'content_key', nullable: true })
+  contentKey: string | null;
+
   /** IANA. */
   @Column('text', { name: 'time_zone', nullable: true })
   timeZone: string | null;

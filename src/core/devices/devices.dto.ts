@@ -60,6 +60,16 @@ export class RegisterDeviceBody {
   locale?: string;
 
   /**
+   * Which copy the device gets, in place of that of its language: the locale of a template, for instance NIM's
+   * `customContentKey`. Leave it out when you have no templates under keys of your own.
+   * @example 'zh-Hans'
+   */
+  @IsOptional()
+  @Length(1, 64)
+  @IsPrintable()
+  contentKey?: string;
+
+  /**
    * Zone of the person on this device, IANA.
    * @example 'Asia/Shanghai'
    */
@@ -103,6 +113,9 @@ export class DeviceView {
 
   /** @example 'zh-CN' */
   locale: string | null;
+
+  /** @example 'zh-Hans' */
+  contentKey: string | null;
 
   /** @example 'Asia/Shanghai' */
   timeZone: string | null;

@@ -21,6 +21,8 @@ export interface Registration {
   readonly environment?: Environment | null;
   readonly appIdentifier?: string | null;
   readonly locale?: string | null;
+  /** Stands in front of the locale when copy is chosen. */
+  readonly contentKey?: string | null;
   readonly timeZone?: string | null;
 }
 
@@ -50,15 +52,17 @@ const REMOVE = 'DELETE FROM device WHERE app_id = $1 AND id = ANY ($2::uuid[])';
 // What was found out about a token (its environment, that it was accepted) is kept while the token stays.
 const UPSERT = `
   INSERT INTO device AS known (app_id, id, user_id, installation_id, platform, gateway, identifier, sealed_token, token_hash,
-         environment, app_identifier, locale, time_zone, state_changed_at, token_updated_at, last_seen_at, created_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $14, $14)
+         environment, app_identifier, locale, content_key, time_zone,
+         state_changed_at, token_updated_at, last_seen_at, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $15, $15)
   ON CONFLICT (app_id, id) DO UPDATE
      SET user_id = EXCLUDED.user_id, installation_id = EXCLUDED.installation_id, platform = EXCLUDED.platform,
          gateway = EXCLUDED.gateway, identifier = EXCLUDED.identifier, sealed_token = EXCLUDED.sealed_token,
          token_hash = EXCLUDED.token_hash,
          environment = CASE WHEN EXCLUDED.environment = 'unknown' AND known.token_hash = EXCLUDED.token_hash
                              AND known.state = 'active' THEN known.environment ELSE EXCLUDED.environment END,
-         app_identifier = EXCLUDED.app_identifier, locale = EXCLUDED.locale, time_zone = EXCLUDED.time_zone,
+         app_identifier = EXCLUDED.app_identifier, locale = EXCLUDED.locale, content_key = EXCLUDED.content_key,
+         time_zone = EXCLUDED.time_zone,
          state = 'active', state_reason = NULL,
          state_changed_at = CASE known.state WHEN 'active' THEN known.state_changed_at ELSE EXCLUDED.state_changed_at END,
          token_updated_at = EXCLUDED.token_updated_at, last_seen_at = EXCLUDED.last_seen_at,
@@ -159,7 +163,7 @@ export class DevicesService {
 
   private valuesOf(id: string, owner: Installation, registration: Registration, hash: Buffer): readonly unknown[] {
     const { appId, userId, installationId } = owner;
-    const { platform, gateway, identifier, token, appIdentifier, locale, timeZone } = registration;
+    const { platform, gateway, identifier, token, appIdentifier, locale, contentKey, timeZone } = registration;
     const { environments } = findGateway(this.registry, gateway) ?? { environments: false };
     return [
       appId,
@@ -174,6 +178,7 @@ export class DevicesService {
       environments ? (registration.environment ?? 'unknown') : 'unknown',
       appIdentifier ?? null,
       locale ?? null,
+      contentKey ?? null,
       timeZone ?? null,
       this.clock.now(),
     ];

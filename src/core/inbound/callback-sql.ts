@@ -27,7 +27,7 @@ const INSERT = `
       AS raw (app_id, integration_id, callback_id, received_at, method, path, query, headers, body_start, body_size)
     WHERE callback_id IN (SELECT callback_id FROM stored)
   )
-  SELECT app_id, id, callback_id, state FROM stored`;
+  SELECT app_id, id, state FROM stored`;
 
 // Both guards write in key order, so that two flushes cannot wait for each other.
 const GUARD_PROOFS = `
@@ -49,7 +49,6 @@ const GUARD_WINDOWS = `
 export interface StoredEvent {
   readonly app_id: string;
   readonly id: string;
-  readonly callback_id: string;
   readonly state: string;
 }
 

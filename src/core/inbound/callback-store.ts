@@ -57,7 +57,7 @@ export class CallbackStore {
     if (callback.events.some((event) => event.reason === reason)) throw cause;
     this.log.warn({ integrationId: callback.integrationId, callbackId: callback.id, cause: cause.message }, reason);
     await this.flush([quarantine(callback, reason, cause.message)]);
-    return ['refused'];
+    return [{ outcome: 'refused', eventIds: [] }];
   }
 
   private async write(tx: Transaction, callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
@@ -72,10 +72,11 @@ export class CallbackStore {
       tx,
       stored.filter(({ state }) => state === 'accepted'),
     );
-    const fresh = new Set(stored.map(({ callback_id }) => callback_id));
+    const fresh = new Set(stored.map(({ id }) => id));
     return callbacks.map((callback) => {
-      if (reused.has(callback)) return 'reused';
-      return fresh.has(callback.id) ? 'stored' : 'duplicate';
+      if (reused.has(callback)) return { outcome: 'reused', eventIds: [] };
+      const eventIds = callback.events.map(({ id }) => id).filter((id) => fresh.has(id));
+      return { outcome: eventIds.length > 0 ? 'stored' : 'duplicate', eventIds };
     });
   }
 

@@ -27,8 +27,12 @@ export interface CallbackDraft {
   readonly events: readonly EventDraft[];
 }
 
-/**
- * `stored`: at least one event is new. `reused`: the proof came with another body before. `refused`: the database does
- * not take the events. Of the last two, the bytes are kept in quarantine.
- */
-export type StoreResult = 'stored' | 'duplicate' | 'reused' | 'refused';
+export interface StoreResult {
+  /**
+   * `stored`: at least one event is new. `reused`: the proof came with another body before. `refused`: the database does
+   * not take the events. Of the last two, the bytes are kept in quarantine.
+   */
+  readonly outcome: 'stored' | 'duplicate' | 'reused' | 'refused';
+  /** Of the callback's events that are new, in its order; of `reused` and `refused`, none. */
+  readonly eventIds: readonly string[];
+}

@@ -97,7 +97,8 @@ export class EventsService {
         `The callback still cannot be used: ${first?.reason ?? 'empty'}.`,
       );
     }
-    if ((await this.store.store(draft)) === 'refused') {
+    const { outcome } = await this.store.store(draft);
+    if (outcome === 'refused') {
       throw new UnprocessableError('event.still_unreadable', 'The database does not take the events of the callback.');
     }
     await this.sql.query(

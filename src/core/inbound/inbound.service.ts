@@ -1,31 +1,38 @@
 import {
   type Acceptance,
+  type Acknowledgement,
+  CommandRejectedError,
   type HttpReply,
   type InboundAdapter,
-  type InboundResult,
   MalformedPayloadError,
   type ParsedInbound,
   type RawRequest,
   type Refusal,
   sha256Hex,
+  type VerifiedRequest,
 } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
-import { newId } from '../../platform/ids.js';
+import { newId, publicId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
-import type { CallbackDraft, EventDraft } from './callback.js';
+import type { CallbackDraft, EventDraft, StoreResult } from './callback.js';
 import { CallbackStore, quarantine } from './callback-store.js';
+import { ReadPorts } from './read-port.js';
 
 const KEY_LIMIT = 512;
 
-/** The one flow of every callback: verify → parse → store → acknowledge in the vendor's words. */
+/** What the adapter is told; the request is added where the reply is made. */
+type Result = Partial<Acknowledgement> & Pick<Acknowledgement, 'result'>;
+
+/** The one flow of every callback: verify → answer a question, or parse → store → acknowledge in the vendor's words. */
 @Injectable()
 export class InboundService {
   private readonly log = new Logger(InboundService.name);
 
   constructor(
     private readonly store: CallbackStore,
+    private readonly reads: ReadPorts,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
   ) {}
@@ -33,33 +40,27 @@ export class InboundService {
   async receive(integration: OpenedIntegration, adapter: InboundAdapter, request: RawRequest): Promise<HttpReply> {
     const now = this.clock.now();
     const verdict = adapter.verify(request, integration.config, now);
-    if (!verdict.ok) return this.refuse(adapter, verdict);
-    return this.keep(adapter, this.draft(integration, adapter, verdict, now));
+    if (!verdict.ok) return this.refuse(adapter, request, verdict);
+    try {
+      const answer = await this.answer(integration, adapter, verdict.request);
+      return answer ?? (await this.keep(adapter, request, this.draft(integration, adapter, verdict, now)));
+    } catch (error) {
+      if (error instanceof CommandRejectedError) return this.reject(adapter, request, error);
+      return this.excuse(adapter, request, integration.row.id, error as Error);
+    }
   }
 
   /** Answers the vendor's address check, which may come with a method that callbacks do not use; undefined when it is none. */
   handshake({ config }: OpenedIntegration, adapter: InboundAdapter, request: RawRequest): HttpReply | undefined {
     const greeting = adapter.handshake?.(request, config, this.clock.now());
     if (!greeting) return undefined;
-    return 'ok' in greeting ? this.refuse(adapter, greeting) : this.greet(adapter, greeting);
+    return 'ok' in greeting ? this.refuse(adapter, request, greeting) : this.count(adapter, 'handshake', greeting);
   }
 
-  private async keep(adapter: InboundAdapter, draft: CallbackDraft): Promise<HttpReply> {
-    if (draft.events.length === 0) return this.reply(adapter, 'stored', 'nothing');
-    try {
-      const result = await this.store.store(draft);
-      if (result === 'reused') return this.reply(adapter, 'refused', draft.proof?.reusedCode ?? result);
-      if (result === 'refused' || draft.events[0]?.state === 'quarantined') {
-        return this.reply(adapter, 'malformed', 'quarantined');
-      }
-      return this.reply(adapter, result, result);
-    } catch (error) {
-      this.log.error({ integrationId: draft.integrationId, cause: (error as Error).message }, 'Callback not stored');
-      return this.reply(adapter, 'unavailable', 'unavailable');
-    }
-  }
-
-  /** A proved callback, parsed; one that cannot be used becomes a quarantined event. */
+  /**
+   * A proved callback, parsed; one that cannot be used becomes a quarantined event.
+   * @throws {CommandRejectedError} for a command that breaks a rule: nothing of it is kept.
+   */
   draft(
     { row, config }: OpenedIntegration,
     adapter: InboundAdapter,
@@ -73,8 +74,26 @@ export class InboundService {
       const parsed = adapter.parse(request, config);
       return { ...callback, parseMode: parsed.parseMode, events: eventDrafts(parsed, request) };
     } catch (error) {
+      if (error instanceof CommandRejectedError) throw error;
       return quarantine(callback, ...this.faultOf(adapter, error));
     }
+  }
+
+  private async answer(
+    integration: OpenedIntegration,
+    adapter: InboundAdapter,
+    request: VerifiedRequest,
+  ): Promise<HttpReply | undefined> {
+    if (!adapter.query) return undefined;
+    const answer = await adapter.query(request, integration.config, this.reads.of(integration, adapter));
+    return answer && this.count(adapter, 'answered', answer);
+  }
+
+  private async keep(adapter: InboundAdapter, request: RawRequest, draft: CallbackDraft): Promise<HttpReply> {
+    if (draft.events.length === 0) return this.reply(adapter, request, { result: 'stored' }, 'nothing');
+    const stored = await this.store.store(draft);
+    const result = resultOf(draft, stored);
+    return this.reply(adapter, request, result, labelOf(result));
   }
 
   private faultOf(adapter: InboundAdapter, error: unknown): [code: string, detail?: string] {
@@ -83,20 +102,43 @@ export class InboundService {
     return ['plugin.parse_failed'];
   }
 
-  private refuse(adapter: InboundAdapter, refusal: Refusal): HttpReply {
-    this.log.warn({ plugin: adapter.manifest.id, code: refusal.code }, 'Callback refused');
-    return this.reply(adapter, 'refused', refusal.code);
+  private refuse(adapter: InboundAdapter, request: RawRequest, { code }: Refusal): HttpReply {
+    this.log.warn({ plugin: adapter.manifest.id, code }, 'Callback refused');
+    return this.reply(adapter, request, { result: 'refused', code }, code);
   }
 
-  private greet(adapter: InboundAdapter, reply: HttpReply): HttpReply {
-    this.metrics.inbound.inc({ plugin: adapter.manifest.id, result: 'handshake' });
+  private reject(adapter: InboundAdapter, request: RawRequest, { code, message }: CommandRejectedError): HttpReply {
+    this.log.warn({ plugin: adapter.manifest.id, code, detail: message }, 'Command rejected');
+    return this.reply(adapter, request, { result: 'rejected', code, detail: message }, 'rejected');
+  }
+
+  private excuse(adapter: InboundAdapter, request: RawRequest, integrationId: string, cause: Error): HttpReply {
+    this.log.error({ integrationId, cause: cause.message }, 'Callback not taken');
+    return this.reply(adapter, request, { result: 'unavailable', code: 'unavailable' }, 'unavailable');
+  }
+
+  private reply(adapter: InboundAdapter, request: RawRequest, result: Result, label: string): HttpReply {
+    return this.count(adapter, label, adapter.acknowledge({ request, eventIds: [], ...result }));
+  }
+
+  private count(adapter: InboundAdapter, result: string, reply: HttpReply): HttpReply {
+    this.metrics.inbound.inc({ plugin: adapter.manifest.id, result });
     return reply;
   }
+}
 
-  private reply(adapter: InboundAdapter, result: InboundResult, label: string): HttpReply {
-    this.metrics.inbound.inc({ plugin: adapter.manifest.id, result: label });
-    return adapter.acknowledge(result);
-  }
+function resultOf({ events, proof }: CallbackDraft, { outcome, eventIds }: StoreResult): Result {
+  const [first] = events;
+  if (outcome === 'reused') return { result: 'refused', code: proof?.reusedCode ?? outcome };
+  if (outcome === 'refused') return { result: 'malformed', code: 'store.refused' };
+  const ids = eventIds.map((id) => publicId('evt', id));
+  if (first?.state === 'quarantined') return { result: 'malformed', code: first.reason, eventIds: ids };
+  return { result: outcome, eventIds: ids };
+}
+
+function labelOf({ result, code }: Result): string {
+  if (result === 'malformed') return 'quarantined';
+  return result === 'refused' ? (code ?? result) : result;
 }
 
 function eventDrafts(parsed: ParsedInbound, request: RawRequest): EventDraft[] {

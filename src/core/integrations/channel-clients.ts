@@ -1,6 +1,9 @@
-import type { ChannelClient } from '@bellhop/contracts';
+import type { ChannelClient, ChannelContext } from '@bellhop/contracts';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../../platform/clock.js';
+import { GuardedEgress } from '../../platform/egress.js';
 import type { OpenedIntegration } from './integration-cache.js';
+import { SharedStates } from './shared-state.js';
 
 interface Open {
   readonly revision: number;
@@ -13,12 +16,19 @@ export class ChannelClients implements OnApplicationShutdown {
   private readonly log = new Logger(ChannelClients.name);
   private readonly clients = new Map<string, Open>();
 
+  constructor(
+    private readonly clock: Clock,
+    private readonly egress: GuardedEgress,
+    private readonly shared: SharedStates,
+  ) {}
+
   /** @throws {Error} when the plugin has no channel or cannot open one. */
-  get({ row, plugin, config }: OpenedIntegration): Promise<ChannelClient> {
+  get(integration: OpenedIntegration): Promise<ChannelClient> {
+    const { row, plugin, config } = integration;
     const known = this.clients.get(row.id);
     if (known && known.revision >= row.revision) return known.client;
     if (!plugin.outbound) throw new Error(`Plugin "${plugin.id}" has no channel.`);
-    const client = plugin.outbound.open(config);
+    const client = plugin.outbound.open(config, this.contextOf(integration));
     this.clients.set(row.id, { revision: row.revision, client });
     client.catch(() => this.clients.delete(row.id));
     if (known) void this.close(known);
@@ -29,6 +39,15 @@ export class ChannelClients implements OnApplicationShutdown {
     const open = [...this.clients.values()];
     this.clients.clear();
     await Promise.all(open.map((entry) => this.close(entry)));
+  }
+
+  private contextOf(integration: OpenedIntegration): ChannelContext {
+    return {
+      integrationId: integration.row.id,
+      now: () => this.clock.now(),
+      shared: this.shared.of(integration),
+      egress: this.egress,
+    };
   }
 
   private async close(entry: Open): Promise<void> {

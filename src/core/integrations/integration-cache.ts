@@ -6,6 +6,7 @@ import { Clock } from '../../platform/clock.js';
 import { Vault } from '../../platform/vault.js';
 import { type Plugin, PluginRegistry } from '../registry/plugin-registry.js';
 import { Integration } from './integration.entity.js';
+import { IntegrationSettings } from './integration.settings.js';
 
 /** Changes made by another process are seen after this time at the latest. */
 const FRESH_MS = 2_000;
@@ -65,6 +66,8 @@ export class IntegrationCache {
     if (!plugin) return undefined;
     const secrets = this.vault.open(row.sealedSecrets, integrationContext(row.appId, row.id));
     const config = readConfig(plugin.manifest.config, { ...row.config, ...(JSON.parse(secrets) as object) });
+    // Rows of an earlier release lack the settings that came later.
+    row.settings = { ...new IntegrationSettings(), ...row.settings };
     return { row, plugin, config };
   }
 

@@ -1,4 +1,4 @@
-import { IsBoolean, IsIn, IsOptional, IsString } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsOptional, IsString, Matches } from 'class-validator';
 
 /** What the core does with the events of an integration; the same for every vendor. */
 export class IntegrationSettings {
@@ -23,4 +23,14 @@ export class IntegrationSettings {
   @IsOptional()
   @IsString()
   defaultLocale?: string;
+
+  /** Our tags are the vendor's tags: every change is written there as well. For channels that keep tags. */
+  @IsBoolean()
+  mirrorTags = false;
+
+  /** Integrations of channels that address people (`int_…`): everybody whom an event concerns is informed there too. */
+  @IsArray()
+  @ArrayMaxSize(8)
+  @Matches(/^int_[0-9a-f]{32}$/, { each: true, message: 'must be integration ids' })
+  alsoThrough: string[] = [];
 }

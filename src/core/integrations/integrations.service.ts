@@ -17,6 +17,7 @@ import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
+import { TAG_QUEUE, tagNudges } from '../audiences/tag-mirror.nudge.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
 import { type Plugin, PluginRegistry } from '../registry/plugin-registry.js';
 import { ChannelClients } from './channel-clients.js';
@@ -190,6 +191,7 @@ export class IntegrationsService {
       [appId, integrationId, this.clock.now()],
     );
     await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
+    await this.queue.enqueue(tx, TAG_QUEUE, tagNudges([{ appId, integrationId }]));
   }
 }
 

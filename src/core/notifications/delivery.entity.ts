@@ -1,4 +1,4 @@
-import type { OutcomeKind, Platform } from '@bellhop/contracts';
+import type { OutcomeKind, Platform, Target } from '@bellhop/contracts';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Priority } from './notification.entity.js';
 
@@ -56,6 +56,10 @@ export class Delivery {
 
   @Column('uuid', { name: 'device_id', nullable: true })
   deviceId: string | null;
+
+  /** What the vendor is asked to reach, where it finds the devices itself. */
+  @Column('jsonb', { nullable: true })
+  target: Exclude<Target, { kind: 'device' }> | null;
 
   @Column('text', { name: 'user_id', nullable: true })
   userId: string | null;

@@ -2,33 +2,12 @@ import { NotFoundError, UnprocessableError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { LessThan, Repository } from 'typeorm';
-import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
-import { internalId, newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql } from '../../platform/sql.js';
 import { DELIVER_QUEUE, deliverNudges } from '../delivery/deliver.nudge.js';
-import { IntegrationCache } from '../integrations/integration-cache.js';
-import { Directory } from '../routing/directory.js';
-import { type Candidate, Planner } from '../routing/planner.js';
-import type { Content } from './content.js';
 import { Delivery } from './delivery.entity.js';
 import { Notification, type Priority } from './notification.entity.js';
-
-/** Users or devices that one request may name. */
-export const MAX_TARGETS = 1_000;
-
-export interface NotificationRequest {
-  /** Exactly one of them. */
-  readonly users?: readonly string[];
-  /** Public device ids. */
-  readonly devices?: readonly string[];
-  readonly content: Content;
-  readonly category: string;
-  readonly priority: Priority;
-  readonly ttlSeconds: number;
-  readonly forced: boolean;
-}
 
 /** Deliveries of a notification by state, and by reason where one is given. */
 export interface DeliveryCounts {
@@ -43,38 +22,8 @@ export class NotificationsService {
     @InjectRepository(Delivery) private readonly deliveries: Repository<Delivery>,
     private readonly sql: Sql,
     private readonly clock: Clock,
-    private readonly access: AccessService,
-    private readonly integrations: IntegrationCache,
-    private readonly directory: Directory,
-    private readonly planner: Planner,
     private readonly queue: Queue,
   ) {}
-
-  /** Writes the notification with its deliveries; they are sent as soon as this has been committed. */
-  async create(appId: string, request: NotificationRequest): Promise<Notification> {
-    const [app, channels] = await Promise.all([this.access.getApp(appId), this.integrations.channelsOf(appId)]);
-    const now = this.clock.now();
-    const id = newId();
-    await this.sql.transaction(async (tx) => {
-      const candidates = await this.candidates(tx, appId, request);
-      const { users, devices, content, category, priority, forced } = request;
-      const hasCopy = content.silent === true || Object.keys(content.copy.default).length > 0;
-      const draft = {
-        id,
-        source: 'api' as const,
-        intent: { category, vetoes: [], forced, hasCopy },
-        content,
-        audience: users ? { users } : { devices },
-        decisions: [],
-        priority,
-        expiresAt: new Date(now.getTime() + request.ttlSeconds * 1000),
-        candidates,
-        locale: app.defaultLocale,
-      };
-      await this.planner.plan(tx, { app, channels, now }, [draft]);
-    });
-    return this.get(appId, id);
-  }
 
   list(appId: string, limit: number, before?: string): Promise<Notification[]> {
     const where = before ? { appId, id: LessThan(before) } : { appId };
@@ -142,25 +91,5 @@ export class NotificationsService {
       await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([due]));
     });
     return this.delivery(appId, id);
-  }
-
-  private async candidates(
-    tx: SqlRunner,
-    appId: string,
-    { users, devices }: NotificationRequest,
-  ): Promise<Candidate[]> {
-    if (users) {
-      const people = await this.directory.people(tx, appId, [...new Set(users)]);
-      return [...people.values()].flatMap((person) => {
-        const active = person.devices.filter(({ state }) => state === 'active');
-        const { userId } = person;
-        return active.length > 0 ? active.map((device) => ({ userId, person, device })) : [{ userId, person }];
-      });
-    }
-    const ids = [...new Set(devices)].map((id) => internalId('dev', id));
-    const found = await this.directory.devices(tx, appId, ids, []);
-    if (found.length < ids.length) throw new NotFoundError('A device of the audience');
-    const people = await this.directory.people(tx, appId, [...new Set(found.flatMap(({ userId }) => userId ?? []))]);
-    return found.map((device) => ({ userId: device.userId, person: people.get(device.userId ?? ''), device }));
   }
 }

@@ -1,4 +1,4 @@
-import { configSchema } from '@bellhop/contracts';
+import { type ChannelManifest, configSchema, type InboundManifest } from '@bellhop/contracts';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { Plugin } from './plugin-registry.js';
 
@@ -16,10 +16,44 @@ export class InboundView {
   readonly identities: readonly string[];
 }
 
+/** Tags that the vendor keeps; ours can be written there (`settings.mirrorTags`). */
+export class TagCapabilityView {
+  @ApiProperty({ type: 'integer' })
+  readonly maxPerUser: number;
+
+  /** UTF-8 bytes of one tag. */
+  @ApiProperty({ type: 'integer' })
+  readonly maxBytes: number;
+
+  /** People written together. */
+  @ApiProperty({ type: 'integer' })
+  readonly maxUsersPerCall: number;
+}
+
+/** Something that the vendor offers besides messages: `POST /v1/integrations/{integrationId}/actions/{id}`. */
+export class PluginActionView {
+  @ApiProperty({ example: 'h5-link' })
+  readonly id: string;
+
+  readonly summary: string;
+
+  /** Which an API key needs to ask for it. */
+  @ApiProperty({ enum: ['read', 'send', 'admin'] })
+  readonly scope: string;
+
+  /** JSON Schema (draft 7) of its `input`. */
+  @ApiProperty({ type: 'object', additionalProperties: true })
+  readonly inputSchema: Record<string, unknown>;
+}
+
 export class OutboundView {
   /** What it can address. */
   @ApiProperty({ type: [String] })
   readonly targets: readonly string[];
+
+  /** Kinds of audience whose people the vendor finds itself. */
+  @ApiProperty({ type: [String] })
+  readonly audiences: readonly string[];
 
   /** Message fields that it can express. */
   @ApiProperty({ type: [String] })
@@ -32,6 +66,21 @@ export class OutboundView {
   /** What a device address looks like. */
   @ApiPropertyOptional({ type: String })
   readonly tokenShape?: string;
+
+  /** Kind of the identities by which the vendor knows people. */
+  @ApiPropertyOptional({ type: String, example: 'nim.accid' })
+  readonly identity?: string;
+
+  readonly tags?: TagCapabilityView;
+
+  /** Whether the vendor can be told to hand the messages of a person over, or to stop. */
+  readonly pushSwitch: boolean;
+
+  /** Whether the vendor counts pushes and refuses those beyond its limit; Bellhop keeps to it. */
+  readonly quota: boolean;
+
+  @ApiProperty({ type: [PluginActionView] })
+  readonly actions: readonly PluginActionView[];
 }
 
 export class PluginView {
@@ -60,8 +109,6 @@ export class PluginView {
 
 export function pluginView({ id, manifest, inbound, outbound }: Plugin): PluginView {
   const { name, summary, documentation, setup, config } = manifest;
-  const gateway = outbound?.manifest.gateway;
-  const send = outbound?.manifest.capabilities.send;
   return {
     id,
     name,
@@ -69,20 +116,27 @@ export function pluginView({ id, manifest, inbound, outbound }: Plugin): PluginV
     documentation,
     setup,
     configSchema: configSchema(config),
-    ...(inbound && {
-      inbound: {
-        authenticity: inbound.manifest.authenticity,
-        emits: inbound.manifest.emits,
-        identities: inbound.manifest.identities.map(({ kind }) => kind),
-      },
-    }),
-    ...(outbound && {
-      outbound: {
-        targets: send?.targets ?? [],
-        fields: send?.fields ?? [],
-        platforms: gateway?.platforms ?? [],
-        ...(gateway && { tokenShape: gateway.shape }),
-      },
-    }),
+    ...(inbound && { inbound: inboundView(inbound.manifest) }),
+    ...(outbound && { outbound: outboundView(outbound.manifest) }),
+  };
+}
+
+function inboundView({ authenticity, emits, identities }: InboundManifest): InboundView {
+  return { authenticity, emits, identities: identities.map(({ kind }) => kind) };
+}
+
+function outboundView({ capabilities, gateway, addresses, quota, actions = [] }: ChannelManifest): OutboundView {
+  const { send, tags, pushSwitch } = capabilities;
+  return {
+    targets: send?.targets ?? [],
+    audiences: send?.audiences ?? [],
+    fields: send?.fields ?? [],
+    platforms: gateway?.platforms ?? [],
+    ...(gateway && { tokenShape: gateway.shape }),
+    ...(addresses && { identity: addresses.identity }),
+    ...(tags && { tags }),
+    pushSwitch: pushSwitch !== undefined,
+    quota: quota !== undefined,
+    actions: actions.map(({ input, ...action }) => ({ ...action, inputSchema: configSchema(input) })),
   };
 }

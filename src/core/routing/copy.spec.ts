@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { CONTENT_TYPES, EVENT_KINDS, type InboundEvent, type Message, type PushHints } from '@bellhop/contracts';
 import { copyOf, type CopyLocale, LOCALES } from './copy.js';
 
@@ -292,40 +290,39 @@ describe('copyOf', () => {
   });
 });
 
-describe('copyOf in the cases of the file', () => {
-  interface CopyCase {
-    readonly id: string;
-    readonly message: Readonly<{
-      type: 'text' | 'custom';
-      body: string;
-      pushContent?: string;
-      forcePushContent?: string;
-      forced?: boolean;
-      needPushNick?: boolean;
-      fromNick?: string;
-    }>;
-    readonly expect: string | null;
-  }
-  const { cases } = JSON.parse(
-    readFileSync(
-      path.join(import.meta.dirname, '../../../libs/vendors/nim/fixtures/push-copy-resolution.json'),
-      'utf8',
-    ),
-  ) as { cases: readonly CopyCase[] };
-  /** Templates by a key of the device stand in the vendor's console; there are none here. */
-  const ELSEWHERE = 'NIM-CPY-02';
+describe('copyOf with a template', () => {
+  const template = { body: 'Look here', tellsCount: false };
+  const options = { hideContent: false, count: 1, template };
+  const prefixing = { notify: true, prefixSender: true };
 
-  it.each(cases.filter(({ id }) => id !== ELSEWHERE).map((each) => [each.id, each] as const))('%s', (_id, each) => {
-    const { type, body, pushContent, forcePushContent, forced, needPushNick, fromNick } = each.message;
-    const shown = event('conversation.message', {
-      sender: { id: 'u1', name: fromNick, role: 'user' },
-      message: message(type, body || null),
-      push: { notify: true, text: pushContent, forced, forcedText: forcePushContent, prefixSender: needPushNick },
+  it('takes the words of the template, and the built-in title where it has none', () => {
+    expect(copyOf(said('hi'), 'en', options)).toEqual({ title: 'Amy', body: 'Look here' });
+    expect(copyOf(said('hi'), 'en', { ...options, template: { ...template, title: 'Shop' } })).toEqual({
+      title: 'Shop',
+      body: 'Look here',
     });
-    expect(show(shown)?.[1] ?? null).toBe(each.expect);
+    expect(copyOf(event('conversation.started'), 'zh-CN', options)).toEqual({ title: '在线客服', body: 'Look here' });
   });
 
-  it('leaves out one of seven', () => {
-    expect([cases.length, cases.some(({ id }) => id === ELSEWHERE)]).toEqual([7, true]);
+  it('puts the sender before it where the vendor asks for that, unless content is hidden', () => {
+    const shown = said('hi', { sender: user, push: prefixing });
+    expect(copyOf(shown, 'en', options)?.body).toBe('张三:Look here');
+    expect(copyOf(shown, 'en', { ...options, hideContent: true })).toEqual({ title: 'New message', body: 'Look here' });
+  });
+
+  it.each([
+    [1, false, 'Look here'],
+    [3, false, '[3] Look here'],
+    [3, true, 'Look here'],
+  ])('counts %i where the template (%p) does not do it itself', (count, tellsCount, body) => {
+    expect(copyOf(said('hi'), 'en', { ...options, count, template: { ...template, tellsCount } })?.body).toBe(body);
+  });
+
+  it('cuts it like all copy, between graphemes', () => {
+    const long = { title: '🇨🇳'.repeat(61), body: '👩‍👩‍👧‍👦'.repeat(101), tellsCount: false };
+    expect(copyOf(said('hi'), 'en', { ...options, template: long })).toEqual({
+      title: `${'🇨🇳'.repeat(59)}…`,
+      body: `${'👩‍👩‍👧‍👦'.repeat(99)}…`,
+    });
   });
 });

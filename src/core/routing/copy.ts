@@ -1,9 +1,6 @@
 import { clipText, type InboundEvent, type Message } from '@bellhop/contracts';
 import type { Copy } from '../notifications/content.js';
-
-/** User-perceived characters of a body; lock screens show less. */
-const BODY_LIMIT = 100;
-const TITLE_LIMIT = 60;
+import { COPY_LIMITS, type RenderedTemplate } from '../templates/render.js';
 
 export const LOCALES = ['zh-CN', 'en'] as const;
 export type CopyLocale = (typeof LOCALES)[number];
@@ -86,17 +83,28 @@ export interface CopyOptions {
   readonly hideContent: boolean;
   /** Messages of the callback that this notification stands for. */
   readonly count: number;
+  /** What a template says; absent: the built-in words speak. */
+  readonly template?: RenderedTemplate;
 }
 
-/** Title and body of an event in one language; undefined when there is nothing to show. */
+/**
+ * Title and body of an event in one language; undefined when there is nothing to show.
+ * @param locale of the built-in words, for whatever the template leaves out.
+ */
 export function copyOf(event: InboundEvent, locale: CopyLocale, options: CopyOptions): Copy | undefined {
+  const { hideContent, count, template } = options;
   const phrases = PHRASES[locale];
-  const title = titleOf(event, phrases, options.hideContent);
-  const body = options.hideContent ? neutral(event, phrases) : bodyOf(event, phrases);
+  const title = template?.title ?? titleOf(event, phrases, hideContent);
+  const body = template ? templateBody(event, template, hideContent) : builtInBody(event, phrases, hideContent);
   if (!body) return undefined;
-  const counted = options.count > 1 ? phrases.several(options.count, body) : body;
-  return { title: clipText(title, TITLE_LIMIT), body: clipText(counted, BODY_LIMIT) };
+  const counted = count > 1 && !template?.tellsCount ? phrases.several(count, body) : body;
+  return { title: clipText(title, COPY_LIMITS.title), body: clipText(counted, COPY_LIMITS.body) };
 }
+
+const templateBody = (event: InboundEvent, { body }: RenderedTemplate, hide: boolean): string =>
+  hide ? body : prefixed(event, body);
+const builtInBody = (event: InboundEvent, phrases: Phrases, hide: boolean): string | undefined =>
+  hide ? neutral(event, phrases) : bodyOf(event, phrases);
 
 function titleOf(event: InboundEvent, phrases: Phrases, hide: boolean): string {
   switch (event.kind) {
@@ -114,15 +122,18 @@ function titleOf(event: InboundEvent, phrases: Phrases, hide: boolean): string {
   }
 }
 
-/** Text that the vendor chose for the push wins; otherwise the template of the kind speaks. */
+/** Text that the vendor chose for the push wins; otherwise the built-in words of the kind. */
 function bodyOf(event: InboundEvent, phrases: Phrases): string | undefined {
-  const { push, sender } = event;
+  const { push } = event;
   if (push.forced && push.forcedText) return push.forcedText;
-  const text = push.text ?? templateOf(event, phrases) ?? event.copy?.body;
-  return text && push.prefixSender && sender?.name ? `${sender.name}:${text}` : text;
+  const text = push.text ?? phraseOf(event, phrases) ?? event.copy?.body;
+  return text && prefixed(event, text);
 }
 
-function templateOf(event: InboundEvent, phrases: Phrases): string | undefined {
+const prefixed = ({ push, sender }: InboundEvent, text: string): string =>
+  push.prefixSender && sender?.name ? `${sender.name}:${text}` : text;
+
+function phraseOf(event: InboundEvent, phrases: Phrases): string | undefined {
   const text = event.message?.text;
   switch (event.kind) {
     case 'ticket.replied':
@@ -168,7 +179,7 @@ function neutral(event: InboundEvent, phrases: Phrases): string | undefined {
   switch (event.kind) {
     case 'ticket.replied':
     case 'conversation.closed':
-      return templateOf({ ...event, message: undefined }, phrases);
+      return phraseOf({ ...event, message: undefined }, phrases);
     case 'conversation.survey_invited':
       return phrases.surveyBody;
     default:

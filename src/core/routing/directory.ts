@@ -1,6 +1,7 @@
 import type { ClientType, Environment, Platform, SessionState } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import type { SqlRunner } from '../../platform/sql.js';
+import type { AudienceQuery } from '../audiences/audience-query.js';
 import type { DeviceState } from '../devices/device.entity.js';
 import { Preference } from '../users/preference.entity.js';
 
@@ -13,6 +14,8 @@ export interface DirectoryDevice {
   readonly environment: Environment;
   readonly appIdentifier: string | null;
   readonly locale: string | null;
+  /** Which copy template the app asks for; stands in front of the locale. */
+  readonly contentKey: string | null;
   readonly timeZone: string | null;
   readonly state: DeviceState;
   readonly tokenHash: Buffer;
@@ -41,8 +44,9 @@ export interface IdentityQuery {
   readonly value: string;
 }
 
-const DEVICE_COLUMNS = `id, user_id AS "userId", installation_id AS "installationId", platform, gateway, environment,
-  app_identifier AS "appIdentifier", locale, time_zone AS "timeZone", state, token_hash AS "tokenHash"`;
+const DEVICE_COLUMNS = `d.id, d.user_id AS "userId", d.installation_id AS "installationId", d.platform, d.gateway, d.environment,
+  d.app_identifier AS "appIdentifier", d.locale, d.content_key AS "contentKey", d.time_zone AS "timeZone", d.state,
+  d.token_hash AS "tokenHash"`;
 
 /** Looks people and devices up, each kind in one statement for a whole batch of events of one app. */
 @Injectable()
@@ -68,12 +72,22 @@ export class Directory {
   /** People by user id; somebody of whom nothing is known is there with empty lists. */
   async people(tx: SqlRunner, appId: string, userIds: readonly string[]): Promise<Map<string, Person>> {
     if (userIds.length === 0) return new Map();
-    const values = [appId, userIds];
     const devices = await tx.query<DirectoryDevice>(
-      `SELECT ${DEVICE_COLUMNS} FROM device WHERE app_id = $1 AND user_id = ANY($2) ORDER BY id`,
-      values,
+      `SELECT ${DEVICE_COLUMNS} FROM device d WHERE app_id = $1 AND user_id = ANY($2) ORDER BY id`,
+      [appId, userIds],
       'devices-of-users',
     );
+    const devicesBy = Map.groupBy(devices, ({ userId }) => userId);
+    const people = await this.habits(tx, appId, userIds);
+    return new Map(
+      [...people].map(([userId, person]) => [userId, { ...person, devices: devicesBy.get(userId) ?? [] }]),
+    );
+  }
+
+  /** People with their sessions and preferences, and without their devices. */
+  async habits(tx: SqlRunner, appId: string, userIds: readonly string[]): Promise<Map<string, Person>> {
+    if (userIds.length === 0) return new Map();
+    const values = [appId, userIds];
     const sessions = await tx.query<Session & { userId: string }>(
       `SELECT user_id AS "userId", source, session, state, client, observed_at AS "observedAt", expires_at AS "expiresAt"
        FROM presence WHERE app_id = $1 AND user_id = ANY($2)`,
@@ -85,20 +99,52 @@ export class Directory {
       values,
       'preferences-of-users',
     );
-    const devicesBy = Map.groupBy(devices, ({ userId }) => userId);
     const sessionsBy = Map.groupBy(sessions, ({ userId }) => userId);
     const preferenceBy = new Map(preferences.map((row) => [row.user_id, preferenceOf(row)]));
     return new Map(
       userIds.map((userId) => [
         userId,
-        {
-          userId,
-          devices: devicesBy.get(userId) ?? [],
-          sessions: sessionsBy.get(userId) ?? [],
-          preference: preferenceBy.get(userId),
-        },
+        { userId, devices: [], sessions: sessionsBy.get(userId) ?? [], preference: preferenceBy.get(userId) },
       ]),
     );
+  }
+
+  /** The next active devices of an audience, in the order of their ids. */
+  async devicesOfAudience(
+    tx: SqlRunner,
+    appId: string,
+    { where, values }: AudienceQuery,
+    after: string | null,
+    limit: number,
+  ): Promise<DirectoryDevice[]> {
+    const [cursor, count] = [values.length + 2, values.length + 3];
+    return tx.query<DirectoryDevice>(
+      `SELECT ${DEVICE_COLUMNS}
+       FROM device d LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id
+       WHERE d.app_id = $1 AND d.state = 'active' AND (${where}) AND ($${cursor}::uuid IS NULL OR d.id > $${cursor})
+       ORDER BY d.id LIMIT $${count}`,
+      [appId, ...values, after, limit],
+    );
+  }
+
+  /** The next people of an audience, in the order of their ids. */
+  async usersOfAudience(
+    tx: SqlRunner,
+    appId: string,
+    { where, values }: AudienceQuery,
+    after: string | null,
+    limit: number,
+  ): Promise<string[]> {
+    const [cursor, count] = [values.length + 2, values.length + 3];
+    const rows = await tx.query<{ user_id: string }>(
+      `SELECT DISTINCT d.user_id
+       FROM device d LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id
+       WHERE d.app_id = $1 AND d.state = 'active' AND d.user_id IS NOT NULL AND (${where})
+         AND ($${cursor}::text IS NULL OR d.user_id > $${cursor})
+       ORDER BY d.user_id LIMIT $${count}`,
+      [appId, ...values, after, limit],
+    );
+    return rows.map(({ user_id }) => user_id);
   }
 
   /** Devices by id, and by the hash of their token. */
@@ -110,7 +156,7 @@ export class Directory {
   ): Promise<DirectoryDevice[]> {
     if (ids.length === 0 && tokenHashes.length === 0) return [];
     return tx.query<DirectoryDevice>(
-      `SELECT ${DEVICE_COLUMNS} FROM device WHERE app_id = $1 AND (id = ANY($2::uuid[]) OR token_hash = ANY($3::bytea[]))`,
+      `SELECT ${DEVICE_COLUMNS} FROM device d WHERE app_id = $1 AND (id = ANY($2::uuid[]) OR token_hash = ANY($3::bytea[]))`,
       [appId, ids, tokenHashes],
       'devices-by-address',
     );

@@ -2,12 +2,16 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { App } from '../../access/app.entity.js';
 import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
-import { newId } from '../../platform/ids.js';
+import { internalId, newId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { isUnavailable, Sql, type SqlRunner } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
+import type { CopyTemplate } from '../templates/render.js';
+import { TemplatesService } from '../templates/templates.service.js';
 import { PresenceService } from '../users/presence.service.js';
 import type { AcceptedEvent } from './accepted-event.js';
+import { AudienceSlices } from './audience-slices.js';
+import { CommandRouter, isCommand, type Settlement } from './command-router.js';
 import { contentOf, intentOf, localeOf } from './event-content.js';
 import { type NotificationDraft, Planner } from './planner.js';
 import { Recipients, type ResolvedEvent } from './recipients.js';
@@ -15,16 +19,6 @@ import type { RouteNudge } from './route.nudge.js';
 
 /** How long a push about an event is worth sending. */
 const EVENT_TTL_MS = 24 * 60 * 60_000;
-
-/** How an event ended. */
-interface Settlement {
-  readonly row: AcceptedEvent;
-  readonly plugin: string;
-  readonly state: 'routed' | 'ignored' | 'failed';
-  readonly reason?: string;
-  readonly detail?: string;
-  readonly notificationId?: string;
-}
 
 // Whoever handles a conversation handles everything of it that waits, oldest first: two workers keep the order,
 // because the second waits for the rows of the first and then finds them settled.
@@ -55,6 +49,12 @@ const SETTLE = `
     AS s (app_id, id, state, reason, detail, notification_id)
   WHERE e.app_id = s.app_id AND e.id = s.id`;
 
+/** What the copy of an app's notifications is made of. */
+interface Words {
+  readonly app: App;
+  readonly templates: readonly CopyTemplate[];
+}
+
 /** Turns accepted events into notifications and changes of state, a batch per transaction. */
 @Injectable()
 export class EventRouter {
@@ -69,6 +69,9 @@ export class EventRouter {
     private readonly recipients: Recipients,
     private readonly presence: PresenceService,
     private readonly planner: Planner,
+    private readonly slices: AudienceSlices,
+    private readonly commands: CommandRouter,
+    private readonly templates: TemplatesService,
   ) {}
 
   /** Routes what is still accepted among the named events, and what waits in the same conversations. */
@@ -113,40 +116,47 @@ export class EventRouter {
   }
 
   private async routeApp(tx: SqlRunner, appId: string, rows: readonly AcceptedEvent[]): Promise<Settlement[]> {
-    const [app, channels] = await Promise.all([this.access.getApp(appId), this.integrations.channelsOf(appId)]);
+    const [app, channels, templates] = await Promise.all([
+      this.access.getApp(appId),
+      this.integrations.channelsOf(appId),
+      this.templates.forEvents(appId),
+    ]);
     const opened = await this.openAll(rows);
-    const resolved = await this.recipients.resolve(tx, appId, rows, opened, channels);
+    const [orders, events] = partition(rows, isCommand);
+    const context = { app, channels, now: this.clock.now() };
+    const done = await this.commands.carryOut(tx, context, orders, opened);
+    const found = await this.recipients.resolve(tx, appId, events, opened, channels);
+    const resolved = await this.withOtherChannels(tx, appId, found);
     await this.applyPresence(tx, appId, resolved);
     const drafts = new Map<string, NotificationDraft>();
     const settled = [...Map.groupBy(resolved, ({ row }) => row.callbackId).values()].flatMap((callback) =>
-      this.routeCallback(callback, app, drafts),
+      this.routeCallback(callback, { app, templates }, drafts),
     );
-    await this.planner.plan(tx, { app, channels, now: this.clock.now() }, [...drafts.values()]);
-    return settled;
+    await this.planner.plan(tx, context, [...drafts.values()]);
+    return [...done, ...settled];
   }
 
   /** One callback makes one notification per group of people: its last event that is to be shown, with a count. */
   private routeCallback(
     callback: readonly ResolvedEvent[],
-    app: App,
+    words: Words,
     drafts: Map<string, NotificationDraft>,
   ): Settlement[] {
     return [...Map.groupBy(callback, ({ audienceKey }) => audienceKey).values()].flatMap((group) => {
       const shown = group.filter(({ row }) => row.event.push.notify);
       const last = shown.at(-1);
-      const draft = last && last.candidates.length > 0 ? this.draft(last, shown.length, app) : undefined;
+      const draft = last && last.candidates.length > 0 ? this.draft(last, shown.length, words) : undefined;
       if (draft) drafts.set(draft.id, draft);
       return group.map((resolved) => settlementOf(resolved, last, draft?.id));
     });
   }
 
-  private draft(resolved: ResolvedEvent, count: number, app: App): NotificationDraft {
+  private draft(resolved: ResolvedEvent, count: number, { app, templates }: Words): NotificationDraft {
     const { row, integration, candidates, decisions } = resolved;
     const locale = localeOf(row.event, integration.row.settings, app);
-    const content = contentOf(row, integration, app, count, locale);
+    const content = contentOf(row, integration, app, count, locale, templates);
     return {
       id: newId(),
-      source: 'event',
       eventId: row.id,
       integrationId: row.integrationId,
       intent: intentOf(row.event, row.integrationId, content),
@@ -158,6 +168,29 @@ export class EventRouter {
       candidates,
       locale,
     };
+  }
+
+  /** Whom an event concerns, once more through the channels that the integration names besides devices. */
+  private async withOtherChannels(
+    tx: SqlRunner,
+    appId: string,
+    resolved: readonly ResolvedEvent[],
+  ): Promise<ResolvedEvent[]> {
+    return Promise.all(
+      resolved.map(async (event) => {
+        const { row, integration, userIds, candidates } = event;
+        const { alsoThrough } = integration.row.settings;
+        if (alsoThrough.length === 0 || !row.event.push.notify || userIds.length === 0) return event;
+        const opened = await Promise.all(alsoThrough.map((id) => this.integrations.find(internalId('int', id))));
+        const channels = opened.filter(
+          (channel) => channel?.row.appId === appId && channel.plugin.outbound,
+        ) as OpenedIntegration[];
+        const others = await Promise.all(
+          channels.map((channel) => this.slices.vendorUsers(tx, appId, channel, userIds)),
+        );
+        return { ...event, candidates: [...candidates, ...others.flat()] };
+      }),
+    );
   }
 
   private async openAll(rows: readonly AcceptedEvent[]): Promise<Map<string, OpenedIntegration>> {
@@ -205,4 +238,8 @@ function settlementOf(resolved: ResolvedEvent, last: ResolvedEvent | undefined, 
   if (nobody) return { ...settled, state: 'ignored', reason: 'unroutable', detail: resolved.decisions.at(-1) };
   if (!row.event.push.notify) return { ...settled, state: 'routed', reason: 'silent' };
   return { ...settled, state: 'routed', notificationId, ...(resolved !== last && { reason: 'batched' }) };
+}
+
+function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(belongs), items.filter((item) => !belongs(item))];
 }

@@ -28,6 +28,7 @@ const device: DirectoryDevice = {
   environment: 'production',
   appIdentifier: null,
   locale: null,
+  contentKey: null,
   timeZone: null,
   state: 'active',
   tokenHash: Buffer.alloc(32),

@@ -1,7 +1,8 @@
 import type { Veto } from '@bellhop/contracts';
 import type { Preference } from '../users/preference.entity.js';
 import { APP_SOURCE } from '../users/presence.entity.js';
-import type { DirectoryDevice, Person, Session } from './directory.js';
+import type { ConsideredDevice } from './candidate.js';
+import type { Person, Session } from './directory.js';
 import { inWindow, wallClock } from './quiet-hours.js';
 import type { Facts } from './whether.js';
 
@@ -23,7 +24,7 @@ export interface Intent {
 export interface FactsInput {
   readonly intent: Intent;
   readonly person: Person | undefined;
-  readonly device: DirectoryDevice | undefined;
+  readonly device: ConsideredDevice | undefined;
   readonly unreachable: Facts['unreachable'];
   /** IANA zone of people whose devices and preferences name none. */
   readonly timeZone: string;

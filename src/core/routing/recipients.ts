@@ -6,7 +6,7 @@ import { DevicesService } from '../devices/devices.service.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { Directory, type DirectoryDevice, identityKey, type Person } from './directory.js';
 import type { AcceptedEvent } from './accepted-event.js';
-import type { Candidate } from './planner.js';
+import type { Candidate } from './candidate.js';
 
 /** An event with the people and devices it concerns. */
 export interface ResolvedEvent {

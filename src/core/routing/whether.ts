@@ -15,6 +15,7 @@ export type SkipReason =
   | 'desktop_online'
   | 'do_not_disturb'
   | 'no_token'
+  | 'no_identity'
   | 'invalid_token'
   | 'device_of_another_user'
   | 'device_not_active'
@@ -37,9 +38,9 @@ export interface Facts {
   readonly quiet: boolean;
   /** Overrides `quiet`, nothing else. */
   readonly forced: boolean;
-  /** Why no device can be addressed. */
+  /** Why nothing can be addressed. */
   readonly unreachable?:
-    'no_token' | 'invalid_token' | 'device_of_another_user' | 'device_not_active' | 'no_certificate';
+    'no_token' | 'no_identity' | 'invalid_token' | 'device_of_another_user' | 'device_not_active' | 'no_certificate';
   readonly hasCopy: boolean;
 }
 

@@ -1,9 +1,9 @@
 import {
   accept,
+  type Acknowledgement,
   type HttpReply,
   Inbound,
   type InboundAdapter,
-  type InboundResult,
   type ParsedInbound,
   type RawRequest,
   refuse,
@@ -14,7 +14,7 @@ import {
 import { type AcmeConfig, acmeManifest } from './acme.manifest.js';
 import { readAcme } from './acme.wire.js';
 
-const STATUS = { stored: 204, duplicate: 204, malformed: 204, refused: 401, unavailable: 503 } as const;
+const STATUS = { stored: 204, duplicate: 204, malformed: 204, rejected: 400, refused: 401, unavailable: 503 } as const;
 
 @Inbound()
 export class AcmeInbound implements InboundAdapter<AcmeConfig> {
@@ -31,7 +31,7 @@ export class AcmeInbound implements InboundAdapter<AcmeConfig> {
     return { events: [readAcme(body)], skipped: [], parseMode: 'strict' };
   }
 
-  acknowledge(result: InboundResult): HttpReply {
+  acknowledge({ result }: Acknowledgement): HttpReply {
     return { status: STATUS[result] };
   }
 }

@@ -1,0 +1,37 @@
+import { audienceQuery } from './audience-query.js';
+
+describe('an audience in SQL', () => {
+  it('is a platform for everyone', () => {
+    expect(audienceQuery({ kind: 'everyone', platforms: ['ios'] }, 2)).toEqual({
+      where: 'd.platform = ANY($2::text[])',
+      values: [['ios']],
+    });
+  });
+
+  it('is people whatever their platform', () => {
+    expect(audienceQuery({ kind: 'users', users: ['u-1', "u'2"] }, 4)).toEqual({
+      where: 'd.user_id = ANY($4::text[])',
+      values: [['u-1', "u'2"]],
+    });
+  });
+
+  it('is all of, any of, package and platform together, numbered on from the first parameter', () => {
+    const audience = {
+      kind: 'tags',
+      allOf: ['a'],
+      anyOf: ['b', 'c'],
+      packageName: 'p',
+      platforms: ['android'],
+    } as const;
+    expect(audienceQuery(audience, 7)).toEqual({
+      where:
+        'd.platform = ANY($7::text[]) AND t.tags @> $8::text[] AND t.tags && $9::text[] AND d.app_identifier = $10',
+      values: [['android'], ['a'], ['b', 'c'], 'p'],
+    });
+  });
+
+  it('says nothing about what was not asked', () => {
+    const { where } = audienceQuery({ kind: 'tags', allOf: [], anyOf: ['b'], platforms: ['ios', 'android'] }, 1);
+    expect(where).toBe('d.platform = ANY($1::text[]) AND t.tags && $2::text[]');
+  });
+});

@@ -1,0 +1,134 @@
+import { ConflictError, NotFoundError } from '@bellhop/contracts';
+import { Injectable } from '@nestjs/common';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Clock } from '../../platform/clock.js';
+import { publicId } from '../../platform/ids.js';
+import { Queue } from '../../platform/queue.js';
+import { Sql } from '../../platform/sql.js';
+import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
+import { Lease } from '../delivery/lease.js';
+import { WebhookOutbox } from '../webhooks/webhook-outbox.js';
+import { SlicePlanner } from './slice-planner.js';
+
+/** Between two looks at what is still in flight. */
+const LOOK_MS = 25;
+
+const FIND = `
+  SELECT state, starts_at FROM notification WHERE app_id = $1 AND id = $2 FOR UPDATE`;
+
+const STOP_WAITING = `
+  WITH stopped AS (
+    UPDATE delivery SET state = 'cancelled', reason = 'notification_cancelled', not_before = NULL, updated_at = $3
+    WHERE app_id = $1 AND notification_id = $2 AND state IN ('queued', 'held')
+    RETURNING 1
+  )
+  UPDATE notification SET pending_count = pending_count - (SELECT count(*) FROM stopped)
+  WHERE app_id = $1 AND id = $2 AND EXISTS (SELECT 1 FROM stopped)`;
+
+interface OpenNotification {
+  readonly state: string;
+  readonly starts_at: Date | null;
+}
+
+/** Pauses, resumes and cancels notifications. */
+@Injectable()
+export class BroadcastControl {
+  constructor(
+    private readonly sql: Sql,
+    private readonly clock: Clock,
+    private readonly queue: Queue,
+    private readonly planner: SlicePlanner,
+    private readonly webhooks: WebhookOutbox,
+    private readonly lease: Lease,
+  ) {}
+
+  /** Nothing is planned or claimed from now on; what is being sent goes out. */
+  async pause(appId: string, id: string): Promise<void> {
+    const now = this.clock.now();
+    await this.mark(appId, id, 'paused_at = coalesce(paused_at, $3)', now);
+    // Apart, and after the mark: claims look at the notification while they hold deliveries, never the other way round.
+    await this.sql.query(
+      `UPDATE delivery SET state = 'held', reason = 'notification_paused', updated_at = $3
+       WHERE app_id = $1 AND notification_id = $2 AND state = 'queued'`,
+      [appId, id, now],
+    );
+  }
+
+  /** Goes on where it was paused: planning, and the deliveries that waited. */
+  async resume(appId: string, id: string): Promise<void> {
+    const now = this.clock.now();
+    const { state, starts_at: startsAt } = await this.mark(appId, id, 'paused_at = NULL, touched_at = $3', now);
+    await this.sql.transaction(async (tx) => {
+      const due = await tx.query<DueDelivery>(
+        `UPDATE delivery SET state = 'queued', reason = NULL, updated_at = $3
+         WHERE app_id = $1 AND notification_id = $2 AND state = 'held' AND reason = 'notification_paused'
+         RETURNING id, app_id AS "appId", integration_id AS "integrationId", priority,
+                   CASE WHEN not_before > $3 THEN not_before END AS "notBefore"`,
+        [appId, id, now],
+      );
+      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
+      if (state !== 'scheduled' && state !== 'planning') return;
+      const later = startsAt && startsAt > now ? startsAt : undefined;
+      await this.planner.nudge(tx, [{ appId, notificationId: id }], later);
+    });
+  }
+
+  /**
+   * Stops a notification. Resolves once nothing of it is in flight any more: nothing is sent after that.
+   * @returns false when a gateway still held a batch at the end of a lease; it will be `cancelled` when that has ended.
+   */
+  async cancel(appId: string, id: string): Promise<boolean> {
+    await this.mark(appId, id, 'cancelled_at = coalesce(cancelled_at, $3)', this.clock.now());
+    const deadline = performance.now() + this.lease.ms;
+    while (!(await this.finishCancel(appId, id))) {
+      if (performance.now() > deadline) return false;
+      await pause(LOOK_MS);
+    }
+    return true;
+  }
+
+  /** Ends what waits; true once nothing is in flight either, and the notification is `cancelled`. */
+  async finishCancel(appId: string, id: string): Promise<boolean> {
+    return this.sql.transaction(async (tx) => {
+      const now = this.clock.now();
+      await tx.query(STOP_WAITING, [appId, id, now]);
+      const [open] = await tx.query(
+        `SELECT 1 FROM delivery WHERE app_id = $1 AND notification_id = $2 AND state IN ('queued', 'sending', 'held') LIMIT 1`,
+        [appId, id],
+      );
+      if (open) return false;
+      const ended = await tx.query(
+        `UPDATE notification SET state = 'cancelled', pending_count = 0, done_at = $3
+         WHERE app_id = $1 AND id = $2 AND cancelled_at IS NOT NULL AND state <> 'cancelled' RETURNING id`,
+        [appId, id, now],
+      );
+      if (ended.length > 0) {
+        const data = { notificationId: publicId('ntf', id) };
+        await this.webhooks.announce(tx, appId, [{ type: 'notification.cancelled', data, at: now }]);
+      }
+      return true;
+    });
+  }
+
+  /**
+   * Changes a notification that has not ended.
+   * @throws {NotFoundError} @throws {ConflictError} when it has.
+   */
+  private mark(appId: string, id: string, change: string, now: Date): Promise<OpenNotification> {
+    return this.sql.transaction(async (tx) => {
+      const [row] = await tx.query<OpenNotification>(FIND, [appId, id]);
+      if (!row) throw new NotFoundError('The notification');
+      if (row.state === 'done' || row.state === 'cancelled') {
+        throw new ConflictError(
+          'notification.ended',
+          `The notification is ${row.state}; nothing of it waits any more.`,
+        );
+      }
+      await tx.query(
+        `UPDATE notification SET ${change} WHERE app_id = $1 AND id = $2 AND $3::timestamptz IS NOT NULL`,
+        [appId, id, now],
+      );
+      return row;
+    });
+  }
+}

@@ -1,0 +1,152 @@
+import { type EffectiveAudience, effectiveAudience, NotFoundError } from '@bellhop/contracts';
+import { Injectable } from '@nestjs/common';
+import { internalId } from '../../platform/ids.js';
+import type { SqlRunner } from '../../platform/sql.js';
+import { type AudienceQuery, audienceQuery } from '../audiences/audience-query.js';
+import { vendorIdsOf } from '../audiences/vendor-ids.js';
+import type { OpenedIntegration } from '../integrations/integration-cache.js';
+import type { Audience } from '../notifications/content.js';
+import type { Candidate } from './candidate.js';
+import { Directory, type DirectoryDevice, type Person } from './directory.js';
+
+/** Who is meant, and the one channel that is to be used; without it, each device's own gateway. */
+export interface AudienceSpec {
+  readonly appId: string;
+  readonly audience: Audience;
+  readonly channel: OpenedIntegration | undefined;
+  /** A further condition over `device d`, for audiences that are walked device by device. */
+  readonly only?: string;
+}
+
+export interface Slice {
+  readonly candidates: readonly Candidate[];
+  /** Where the next slice begins; null: there is none. */
+  readonly until: string | null;
+}
+
+/** Turns an audience into candidates, part by part: named people at once, everybody else in the order of a key. */
+@Injectable()
+export class AudienceSlices {
+  constructor(private readonly directory: Directory) {}
+
+  async next(tx: SqlRunner, spec: AudienceSpec, after: string | null, limit: number): Promise<Slice> {
+    const { appId, audience, channel, only = 'true' } = spec;
+    const effective = effectiveAudience(audience);
+    if (channel && !channel.plugin.outbound?.manifest.gateway) {
+      return this.delegated(tx, { appId, channel, effective, after, limit });
+    }
+    const gateway = channel?.plugin.id;
+    if (audience.devices) return last(await this.namedDevices(tx, appId, audience.devices));
+    if (!effective) return last([]);
+    if (effective.kind === 'users') return last(await this.namedPeople(tx, appId, effective.users, gateway));
+    const clause = ownClause(effective, gateway);
+    const where = `(${clause.where}) AND ${only}`;
+    const devices = await this.directory.devicesOfAudience(tx, appId, { ...clause, where }, after, limit);
+    const people = await this.directory.habits(tx, appId, ownersOf(devices));
+    const candidates = devices.map((device) => candidateOf(device, people));
+    return { candidates, until: devices.length < limit ? null : (devices.at(-1)?.id ?? null) };
+  }
+
+  private async delegated(
+    tx: SqlRunner,
+    input: {
+      appId: string;
+      channel: OpenedIntegration;
+      effective: EffectiveAudience | undefined;
+      after: string | null;
+      limit: number;
+    },
+  ): Promise<Slice> {
+    const { appId, channel, effective, after, limit } = input;
+    if (!effective) return last([]);
+    if (takesAudience(channel, effective)) return last(await this.wholeAudience(tx, appId, channel, effective));
+    if (effective.kind === 'users') return last(await this.vendorUsers(tx, appId, channel, effective.users));
+    const clause = audienceQuery(effective, 2);
+    const users = await this.directory.usersOfAudience(tx, appId, clause, after, limit);
+    const candidates = await this.vendorUsers(tx, appId, channel, users);
+    return { candidates, until: users.length < limit ? null : (users.at(-1) ?? null) };
+  }
+
+  /** One delivery for all of them: the vendor finds the devices. People whom it does not know are told apart. */
+  private async wholeAudience(
+    tx: SqlRunner,
+    appId: string,
+    channel: OpenedIntegration,
+    effective: EffectiveAudience,
+  ): Promise<Candidate[]> {
+    const whole = (audience: EffectiveAudience): Candidate => {
+      return { userId: null, person: undefined, through: { channel, target: { kind: 'audience', audience } } };
+    };
+    if (effective.kind !== 'users') return [whole(effective)];
+    const people = await this.vendorUsers(tx, appId, channel, effective.users);
+    const known = people.flatMap(({ through }) => (through?.target.kind === 'vendorUser' ? through.target.userId : []));
+    const unknown = people.filter(({ through }) => !through);
+    return known.length > 0 ? [whole({ kind: 'users', users: known }), ...unknown] : unknown;
+  }
+
+  /** People under the names that the channel's vendor has for them. */
+  async vendorUsers(
+    tx: SqlRunner,
+    appId: string,
+    channel: OpenedIntegration,
+    userIds: readonly string[],
+  ): Promise<Candidate[]> {
+    const names = await vendorIdsOf(tx, channel, userIds);
+    const people = await this.directory.habits(tx, appId, userIds);
+    return userIds.flatMap((userId): Candidate[] => {
+      const person = people.get(userId);
+      const accounts = names.get(userId) ?? [];
+      if (accounts.length === 0) return [{ userId, person, unreachable: 'no_identity' }];
+      return accounts.map((account) => {
+        return { userId, person, through: { channel, target: { kind: 'vendorUser', userId: account } } };
+      });
+    });
+  }
+
+  /** Every active device of the named people, or the person without one. */
+  private async namedPeople(
+    tx: SqlRunner,
+    appId: string,
+    users: readonly string[],
+    gateway: string | undefined,
+  ): Promise<Candidate[]> {
+    const people = await this.directory.people(tx, appId, users);
+    return [...people.values()].flatMap((person): Candidate[] => {
+      const { userId, devices } = person;
+      const active = devices.filter((device) => device.state === 'active' && (!gateway || device.gateway === gateway));
+      return active.length > 0 ? active.map((device) => ({ userId, person, device })) : [{ userId, person }];
+    });
+  }
+
+  private async namedDevices(tx: SqlRunner, appId: string, publicIds: readonly string[]): Promise<Candidate[]> {
+    const ids = [...new Set(publicIds)].map((id) => internalId('dev', id));
+    const found = await this.directory.devices(tx, appId, ids, []);
+    if (found.length < ids.length) throw new NotFoundError('A device of the audience');
+    const people = await this.directory.habits(tx, appId, ownersOf(found));
+    return found.map((device) => candidateOf(device, people));
+  }
+}
+
+/** Whether the vendor itself can find the people of such an audience. */
+export function takesAudience({ plugin }: OpenedIntegration, { kind }: EffectiveAudience): boolean {
+  return plugin.outbound?.manifest.capabilities.send?.audiences?.includes(kind) ?? false;
+}
+
+/** The devices of an audience; of one gateway, when only that is to be used. */
+export function ownClause(effective: EffectiveAudience, gateway: string | undefined): AudienceQuery {
+  const { where, values } = audienceQuery(effective, 2);
+  if (!gateway) return { where, values };
+  return { where: `(${where}) AND d.gateway = $${values.length + 2}`, values: [...values, gateway] };
+}
+
+const last = (candidates: readonly Candidate[]): Slice => ({ candidates, until: null });
+
+const ownersOf = (devices: readonly DirectoryDevice[]): string[] => [
+  ...new Set(devices.flatMap(({ userId }) => userId ?? [])),
+];
+
+const candidateOf = (device: DirectoryDevice, people: ReadonlyMap<string, Person>): Candidate => ({
+  userId: device.userId,
+  person: people.get(device.userId ?? ''),
+  device,
+});
