@@ -12,15 +12,11 @@ function read(): number {
   return Number(readFileSync(file, 'utf8')) || 0;
 }
 
-class HandDate extends RealDate {
-  constructor(...given: unknown[]) {
-    super(...((given.length === 0 ? [RealDate.now() + ahead] : given) as [number]));
-  }
+const now = (): number => RealDate.now() + ahead;
 
-  static override now(): number {
-    return RealDate.now() + ahead;
-  }
-}
-
-globalThis.Date = HandDate as DateConstructor;
+// A proxy and no subclass: libraries look at the methods of Date.prototype itself.
+globalThis.Date = new Proxy(RealDate, {
+  construct: (date, given, asked) => Reflect.construct(date, given.length === 0 ? [now()] : given, asked) as Date,
+  get: (date, name) => (name === 'now' ? now : (Reflect.get(date, name) as unknown)),
+});
 watchFile(file, { interval: 50, persistent: false }, () => (ahead = read()));

@@ -22,8 +22,9 @@ export function judgeQuota({ calls, frozenUntil }: LedgerState, rules: readonly 
   const first = frozen ?? refusalAt(calls, rules, at);
   if (!first) return { open: true };
   let { nextAt } = first;
-  for (let again = refusalAt(calls, rules, nextAt); again; again = refusalAt(calls, rules, nextAt)) {
+  for (let again = refusalAt(calls, rules, nextAt); again && again.nextAt > nextAt;) {
     nextAt = again.nextAt;
+    again = refusalAt(calls, rules, nextAt);
   }
   return { open: false, rule: first.rule, nextAt };
 }
