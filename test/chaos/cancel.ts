@@ -7,7 +7,7 @@
  *
  * Exit codes: 0 every promise kept · 1 a promise broken, or the run failed.
  */
-import { apnsTestCredentials, createAuthority, startApnsSimulator } from '@bellhop/simulators';
+import { apnsTestCredentials, startApnsSimulator } from '@bellhop/simulators';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -34,16 +34,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 async function main(): Promise<number> {
   say(`Cancel test: ${devices} devices, cancelled at about half.`);
   const server = await TestServer.start(path.resolve('.data/kill'));
-  const [authority, credentials] = [await createAuthority(), apnsTestCredentials()];
-  const apns = await startApnsSimulator({ authority, credentials, record: devices * 2 });
+  const apns = await startApnsSimulator({ credentials: apnsTestCredentials(), record: devices * 2 });
   try {
     const databaseUrl = await server.create('cancel');
     const platform = await Platform.start({ databaseUrl, role: 'all' });
     try {
       const app = await platform.createApp();
-      const { keyId, teamId, p8 } = credentials;
-      const urls = { productionUrl: apns.url, sandboxUrl: apns.url, certificateAuthority: authority.caPem };
-      await app.integrate('apns', { keyId, teamId, p8, bundleId: BUNDLE_ID, ...urls });
+      await app.integrate('apns', apns.channelConfig(BUNDLE_ID));
       await seed(databaseUrl, internalId('app', app.appId));
       return await run(app, () => apns.counters.requests, databaseUrl);
     } finally {

@@ -10,15 +10,7 @@
  *
  * Exit codes: 0 every promise kept · 1 a promise broken, or the run failed.
  */
-import {
-  apnsTestCredentials,
-  apnsToken,
-  createAuthority,
-  fcmTestServiceAccount,
-  fcmToken,
-  startApnsSimulator,
-  startFcmSimulator,
-} from '@bellhop/simulators';
+import { apnsTestCredentials, apnsToken, fcmToken, startApnsSimulator, startFcmSimulator } from '@bellhop/simulators';
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -111,32 +103,11 @@ interface Gateways {
 /** Both gateways in this process: they outlive the platform and remember every push. */
 async function startGateways(): Promise<Gateways> {
   const record = kills * callbacks * 4;
-  const [authority, credentials, serviceAccount] = [
-    await createAuthority(),
-    apnsTestCredentials(),
-    fcmTestServiceAccount('bellhop-kill'),
-  ];
-  const apns = await startApnsSimulator({ authority, credentials, record, latencyMs: [5, 50] });
-  const fcm = await startFcmSimulator({ authority, serviceAccounts: [serviceAccount], record, latencyMs: 20 });
-  const certificateAuthority = authority.caPem;
-  const { keyId, teamId, p8 } = credentials;
+  const apns = await startApnsSimulator({ credentials: apnsTestCredentials(), record, latencyMs: [5, 50] });
+  const fcm = await startFcmSimulator({ record, latencyMs: 20 });
   return {
-    apns: {
-      keyId,
-      teamId,
-      p8,
-      bundleId: BUNDLE_ID,
-      productionUrl: apns.url,
-      sandboxUrl: apns.url,
-      certificateAuthority,
-    },
-    fcm: {
-      serviceAccount: JSON.stringify(serviceAccount),
-      transport: 'http',
-      baseUrl: fcm.url,
-      tokenUrl: fcm.tokenUrl,
-      certificateAuthority,
-    },
+    apns: apns.channelConfig(BUNDLE_ID),
+    fcm: fcm.channelConfig(),
     pushes: () => ({
       apns: apns.requests.filter(({ answer }) => answer === '200').map(({ headers }) => String(headers['apns-id'])),
       fcm: fcm.requests.filter(({ answer }) => answer === '200').map(({ message }) => message?.data?.eventId ?? ''),

@@ -6,7 +6,7 @@ import { publicId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
-import { Lease } from '../delivery/lease.js';
+import { Lease } from '../work/lease.js';
 import { WebhookOutbox } from '../webhooks/webhook-outbox.js';
 import { SlicePlanner } from './slice-planner.js';
 

@@ -56,7 +56,7 @@ export class NotificationIntake {
       await insert(tx, draft, now);
       if (draft.state === 'planning' && isSmall(checked)) {
         const { app, channel, gateways } = checked;
-        const planned = await this.planner.planSlice(tx, draft, { context: { app, channels: gateways, now }, channel });
+        const planned = await this.planner.planFirst(tx, draft, { context: { app, channels: gateways, now }, channel });
         if (request.onQuota === 'reject') await this.reserve(tx, checked, planned, now);
       } else {
         const later = draft.state === 'scheduled' ? (draft.startsAt ?? undefined) : undefined;
@@ -79,7 +79,7 @@ export class NotificationIntake {
     const { app, now } = context;
     const draft = { ...draftOf(app.id, request, { channel: undefined }, now), ...origin, source: 'event' as const };
     await insert(tx, draft, now);
-    await this.planner.planSlice(tx, draft, { context, channel: undefined });
+    await this.planner.planFirst(tx, draft, { context, channel: undefined });
     return draft.id;
   }
 

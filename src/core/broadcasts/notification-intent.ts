@@ -14,7 +14,8 @@ export function intentOf({
   return { category, vetoes: [], forced, hasCopy: hasCopy(content) };
 }
 
-function hasCopy({ silent, copy, overrides = {} }: Content): boolean {
+/** A message that the vendor delivers inside the app is something to tell, with or without words beside it. */
+function hasCopy({ silent, chatMessage, copy, overrides = {} }: Content): boolean {
   const texts = [...Object.values(copy), ...Object.values(overrides)];
-  return silent === true || texts.some(({ title, body }) => Boolean(title ?? body));
+  return silent === true || chatMessage !== undefined || texts.some(({ title, body }) => Boolean(title ?? body));
 }

@@ -20,6 +20,8 @@ import { PLAN_QUEUE, type PlanNudge } from './plan.nudge.js';
 
 /** Devices or people that one transaction turns into deliveries. */
 const SLICE = 1_000;
+/** Planned in one go before others get their turn. */
+const SLICES_PER_NUDGE = 20;
 
 const LOCK = `
   SELECT app_id AS "appId", id, source, category, content, audience, priority, state, channel_id AS "channelId", forced,
@@ -87,25 +89,44 @@ export class SlicePlanner {
     private readonly webhooks: WebhookOutbox,
   ) {}
 
-  /** Plans the next slice, and nudges itself while there is more. A notification that is paused, cancelled or planned is left alone. */
-  async plan({ appId, notificationId }: PlanNudge): Promise<void> {
-    const now = this.clock.now();
-    // What comes from caches is asked for before the transaction, which would otherwise wait for a second connection.
-    const route = await this.routeOf(appId, notificationId, now);
-    await this.sql.transaction(async (tx) => {
+  /**
+   * Plans the next slices, and comes back while there is more. A notification that is paused, cancelled or planned is
+   * left alone.
+   */
+  async plan(nudge: PlanNudge): Promise<void> {
+    const { appId, notificationId } = nudge;
+    // What comes from caches is asked for before the transactions, which would otherwise wait for a second connection.
+    const route = await this.routeOf(appId, notificationId, this.clock.now());
+    for (let slices = 0; slices < SLICES_PER_NUDGE; slices++) {
+      if (!(await this.planNext(nudge, route))) return;
+    }
+    await this.sql.transaction((tx) => this.nudge(tx, [nudge]));
+  }
+
+  /** The first slice, in the transaction that writes the notification; a nudge goes out when there is more. */
+  async planFirst(tx: SqlRunner, row: PlannableNotification, route: PlanRoute): Promise<readonly PlannedDelivery[]> {
+    const { planned, more } = await this.planSlice(tx, row, route);
+    if (more) await this.nudge(tx, [{ appId: row.appId, notificationId: row.id }]);
+    return planned;
+  }
+
+  /** One slice in a transaction of its own. @returns whether there is more. */
+  private planNext({ appId, notificationId }: PlanNudge, route: PlanRoute): Promise<boolean> {
+    return this.sql.transaction(async (tx) => {
+      const now = this.clock.now();
       const [row] = await tx.query<PlannableNotification>(LOCK, [appId, notificationId, now]);
-      if (!row) return;
+      if (!row) return false;
       if (!row.reachable) await tx.query(REACHABLE, [appId, row.id, now]);
-      await this.planSlice(tx, row, route);
+      const { more } = await this.planSlice(tx, row, { ...route, context: { ...route.context, now } });
+      return more;
     });
   }
 
-  /** The next slice in a transaction that holds the notification's row. */
-  async planSlice(
+  private async planSlice(
     tx: SqlRunner,
     row: PlannableNotification,
     { context, channel }: PlanRoute,
-  ): Promise<readonly PlannedDelivery[]> {
+  ): Promise<{ planned: readonly PlannedDelivery[]; more: boolean }> {
     const { appId, id, audience } = row;
     const { now } = context;
     const slice = await this.slices.next(tx, { appId, audience, channel }, row.plannedUntil, SLICE);
@@ -119,9 +140,8 @@ export class SlicePlanner {
     const more = slice.until !== null;
     const values = [appId, id, planned.length, pending, slice.until, now, more];
     const [advanced] = await tx.query<{ state: string }>(ADVANCE, values);
-    if (more) await this.nudge(tx, [{ appId, notificationId: id }]);
     if (advanced?.state === 'done') await this.announceDone(tx, appId, id, now);
-    return planned;
+    return { planned, more };
   }
 
   async nudge(tx: SqlRunner, nudges: readonly PlanNudge[], startAfter?: Date): Promise<void> {
