@@ -10,7 +10,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const root = path.resolve(import.meta.dirname, '..');
 const state = path.join(root, '.data/sandbox.json');
-const PAGES = ['README.md', 'docs/api.md', 'docs/configuration.md', 'docs/operations.md', 'docs/troubleshooting.md'];
+const PAGES = [
+  'README.md',
+  'docs/api.md',
+  'docs/broadcasts.md',
+  'docs/audiences.md',
+  'docs/receipts.md',
+  'docs/templates.md',
+  'docs/webhooks.md',
+  'docs/rongcloud-compatible.md',
+  'docs/configuration.md',
+  'docs/operations.md',
+  'docs/troubleshooting.md',
+];
 
 /** Replaces curl: prints the answer and ends the script when the status is a fault. */
 const PRELUDE = `
