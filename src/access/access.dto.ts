@@ -78,7 +78,7 @@ export class CreateApiKeyBody {
   name: string;
 
   /**
-   * `admin` implies `send`, `send` implies `read`.
+   * `admin` implies `broadcast` (reach everyone), that implies `send`, and that implies `read`.
    * @example ["send"]
    */
   @IsArray()

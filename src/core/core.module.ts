@@ -19,7 +19,7 @@ import { RequestCheck } from './broadcasts/request-check.js';
 import { SlicePlanner } from './broadcasts/slice-planner.js';
 import { DeliveryRecorder } from './delivery/delivery-recorder.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
-import { Lease } from './delivery/lease.js';
+import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackDevices } from './devices/callback-devices.js';
 import { DevicesModule } from './devices/devices.module.js';

@@ -8,7 +8,7 @@ import { PLAN_QUEUE, type PlanNudge } from './broadcasts/plan.nudge.js';
 import { SlicePlanner } from './broadcasts/slice-planner.js';
 import { DELIVER_QUEUE, type DeliverNudge } from './delivery/deliver.nudge.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
-import { Lease } from './delivery/lease.js';
+import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackStore } from './inbound/callback-store.js';
 import { EventRouter } from './routing/event-router.js';

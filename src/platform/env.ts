@@ -160,8 +160,8 @@ export class Environment extends DatabaseEnvironment {
     'BELLHOP_EGRESS_ALLOW',
     {
       about:
-        'Receivers of webhooks that may be in a private network, speak http and use any port: host:port as in their ' +
-        'address, separated by commas; the port may be *. Not set: none, in the sandbox 127.0.0.1:* and localhost:*.',
+        'Receivers of webhooks and servers of vendors that may be in a private network, speak http and use any port: ' +
+        'host:port as in their address, separated by commas; the port may be *. Not set: none, in the sandbox 127.0.0.1:* and localhost:*.',
       example: 'hooks.corp.internal:8080',
     },
     toReceivers,

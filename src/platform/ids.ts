@@ -46,5 +46,10 @@ export function publicId(prefix: IdPrefix, id: string): string {
 export function internalId(prefix: IdPrefix, id: string): string {
   const hex = id.startsWith(`${prefix}_`) ? id.slice(prefix.length + 1) : '';
   if (!/^[0-9a-f]{32}$/.test(hex)) throw new NotFoundError(id.slice(0, 64));
+  return dashed(hex);
+}
+
+/** The 32 digits of a UUID in their usual form. */
+export function dashed(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

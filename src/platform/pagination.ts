@@ -1,3 +1,4 @@
+import { dashed } from './ids.js';
 import { sha256Hex } from '@bellhop/contracts';
 import type { Type } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
@@ -75,7 +76,7 @@ export function idOfCursor(cursor: string): string | undefined {
     bytes.length === ID_BYTES + CHECK_BYTES &&
     bytes.toString('base64url') === cursor &&
     bytes.subarray(ID_BYTES).equals(checkOf(id));
-  return genuine ? id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5') : undefined;
+  return genuine ? dashed(id.toString('hex')) : undefined;
 }
 
 function checkOf(bytes: Buffer): Buffer {

@@ -11,11 +11,11 @@ export interface AppRequest extends Request {
 }
 
 const REQUEST_ID = 'x-request-id';
-const SAFE_ID = /^[\w.-]{1,128}$/;
+const SAFE_ID = /^[\w.:-]{1,128}$/;
 
 /**
  * The id under which a request is logged and answered: `X-Request-Id` of the caller when it is 1 to 128 letters, digits
- * or `_.-`, else a new one. Whoever asks first decides, and the reply carries it: a body that cannot be parsed is
+ * or `_.:-`, else a new one. Whoever asks first decides, and the reply carries it: a body that cannot be parsed is
  * refused before any middleware of ours runs.
  */
 export function requestIdOf(request: IncomingMessage, response: ServerResponse): string {

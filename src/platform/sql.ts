@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
@@ -90,6 +91,14 @@ class OpenTransaction implements Transaction {
   async settled(): Promise<void> {
     await Promise.all(this.sent);
     if (this.fault) throw this.fault;
+  }
+}
+
+/** Holds off others who lock one of the names, until the end of the transaction; in one order, whatever that of the names. */
+export async function lockNames(tx: SqlRunner, ...names: readonly string[]): Promise<void> {
+  const numbers = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE());
+  for (const number of numbers.sort((a, b) => (a < b ? -1 : 1))) {
+    await tx.query('SELECT pg_advisory_xact_lock($1)', [number.toString()]);
   }
 }
 

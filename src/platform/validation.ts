@@ -1,4 +1,4 @@
-import { AppError, type FieldIssue, isRecord, issuesOf } from '@bellhop/contracts';
+import { AppError, escapePointer, type FieldIssue, isRecord, issuesOf } from '@bellhop/contracts';
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 
@@ -55,9 +55,7 @@ function unstorableTexts(value: unknown, field = ''): FieldIssue[] {
   if (typeof value === 'string') return isStorable(value) ? [] : [{ field, message: UNSTORABLE }];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, part]) =>
-    isStorable(name)
-      ? unstorableTexts(part, `${field}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-      : [{ field, message: UNSTORABLE }],
+    isStorable(name) ? unstorableTexts(part, `${field}/${escapePointer(name)}`) : [{ field, message: UNSTORABLE }],
   );
 }
 

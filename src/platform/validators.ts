@@ -27,6 +27,19 @@ export function IsMoment(options?: ValidationOptions): PropertyDecorator {
   return rule('isMoment', isMoment, message, options);
 }
 
+/** Local wall clock `HH:mm`, 00:00 to 23:59. */
+export const WALL_CLOCK = /^([01]\d|2[0-3]):[0-5]\d$/;
+
+/** A day and a time on a wall, `YYYY-MM-DDTHH:mm` without a zone. */
+export function IsLocalTime(options?: ValidationOptions): PropertyDecorator {
+  return rule('isLocalTime', isLocalTime, 'must be YYYY-MM-DDTHH:mm, for instance 2026-11-20T18:00', options);
+}
+
+function isLocalTime(value: unknown): boolean {
+  const [day = '', clock = ''] = typeof value === 'string' ? value.split('T', 2) : [];
+  return isCalendarDay(day) && WALL_CLOCK.test(clock) && value === `${day}T${clock}`;
+}
+
 export function isPrintable(value: unknown): value is string {
   // Control characters are what is looked for.
   // eslint-disable-next-line no-control-regex
@@ -42,14 +55,18 @@ function isLanguage(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 35 && succeeds(() => Intl.getCanonicalLocales(value));
 }
 
-const MOMENT = /^(\d{4}-\d\d-(\d\d))T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+const MOMENT = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
 function isMoment(value: unknown): boolean {
-  const [, date, day] = typeof value === 'string' ? (MOMENT.exec(value) ?? []) : [];
+  const [, date = ''] = typeof value === 'string' ? (MOMENT.exec(value) ?? []) : [];
+  return isCalendarDay(date) && !Number.isNaN(Date.parse(String(value)));
+}
+
+/** A day `YYYY-MM-DD` that the calendar has. */
+export function isCalendarDay(text: string): boolean {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
   // Date.parse() rolls 30 February over into March.
-  return (
-    !!date && !Number.isNaN(Date.parse(String(value))) && new Date(`${date}T00:00:00Z`).getUTCDate() === Number(day)
-  );
+  return at !== undefined && !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text);
 }
 
 function succeeds(attempt: () => unknown): boolean {

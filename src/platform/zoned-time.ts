@@ -41,8 +41,19 @@ export function partsIn(at: Date, zone: string): LocalTime {
 
 const pad = (value: number): string => String(value).padStart(2, '0');
 
-/** Registered zones were checked, but tables of zones change: an unknown one counts as UTC. */
+/** Zones as they were given, in whatever case. Looking one up costs more than everything that is done with it. */
+const known = new Map<string, string>();
+const MOST_ZONES = 2_000;
+
 function knownZone(zone: string): string {
+  const name = known.get(zone) ?? nameOf(zone);
+  if (known.size >= MOST_ZONES) known.clear();
+  known.set(zone, name);
+  return name;
+}
+
+/** Registered zones were checked, but tables of zones change: an unknown one counts as UTC. */
+function nameOf(zone: string): string {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
   } catch {

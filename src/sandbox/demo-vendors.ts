@@ -9,16 +9,27 @@ import {
   udeskText,
 } from '@bellhop/simulators';
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-
-/** The person of the demo, and the installs of that person's phones. */
-export const DEMO_USER = 'user_10086';
+import { DEMO_USER, type DemoDevices } from './demo-people.js';
 
 export type VendorId = 'kf5' | 'udesk' | 'echat' | 'rongcloud' | 'nim';
 
-export interface DemoDevices {
-  readonly ios: string;
-  readonly android: string;
+type Keys<Name extends string> = Readonly<Record<Name, string>>;
+
+/** Keys and secrets of the demo accounts. */
+export interface VendorConfigs {
+  readonly kf5: Keys<string>;
+  readonly udesk: Keys<'email' | 'apiToken' | 'imUserKey'>;
+  readonly echat: Keys<'token' | 'mode' | 'appId' | 'encodingAesKey' | 'pushInfoKey'>;
+  readonly rongcloud: Keys<'appKey' | 'appSecret'>;
+  readonly nim: Keys<'appKey' | 'appSecret'>;
 }
+
+/** What Udesk calls {@link DEMO_USER}. */
+export const UDESK_TOKEN = 'web_10086';
+export const UDESK_PLUGIN = 42;
+export const ECHAT_COMPANY = '60';
+/** Account that pushes through NIM come from. */
+export const NIM_SENDER = 'shop_service';
 
 export interface CallbackInput extends SigningOptions {
   readonly config: Readonly<Record<string, string>>;
@@ -29,8 +40,8 @@ export interface CallbackInput extends SigningOptions {
 export interface DemoVendor {
   readonly id: VendorId;
   readonly name: string;
-  /** Fresh settings, secrets included. */
-  config(): Record<string, string>;
+  /** Settings beside its keys that every sandbox has. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** What the vendor calls {@link DEMO_USER}, where it is not the same word. */
   readonly identity?: { readonly kind: string; readonly value: string };
   /** Whether callbacks carry a signature that can be forged. */
@@ -41,12 +52,28 @@ export interface DemoVendor {
 
 const secret = (): string => randomBytes(16).toString('hex');
 
+/** Fresh ones; nobody else has them. */
+export function newVendorConfigs(): VendorConfigs {
+  return {
+    kf5: {},
+    udesk: { email: 'admin@example.com', apiToken: randomUUID(), imUserKey: secret() },
+    echat: {
+      token: secret(),
+      mode: 'secure',
+      appId: 'ECHATAPP0001',
+      encodingAesKey: aesKey(),
+      pushInfoKey: secret(),
+    },
+    rongcloud: { appKey: 'demo-app-key', appSecret: secret() },
+    nim: { appKey: randomUUID().replaceAll('-', ''), appSecret: secret() },
+  };
+}
+
 /** The five vendors, each with one realistic callback. */
 export const DEMO_VENDORS: readonly DemoVendor[] = [
   {
     id: 'kf5',
     name: 'KF5 云客服',
-    config: () => ({}),
     identity: { kind: 'kf5.user_id', value: '40057' },
     signed: false,
     callback: ({ devices }) =>
@@ -62,20 +89,19 @@ export const DEMO_VENDORS: readonly DemoVendor[] = [
   {
     id: 'udesk',
     name: 'Udesk',
-    config: () => ({}),
-    identity: { kind: 'udesk.web_token', value: 'web_10086' },
+    settings: { imWebPluginId: UDESK_PLUGIN },
+    identity: { kind: 'udesk.web_token', value: UDESK_TOKEN },
     signed: false,
     callback: ({ now }) =>
       udeskMessages({
-        webToken: 'web_10086',
-        pluginId: 42,
+        webToken: UDESK_TOKEN,
+        pluginId: UDESK_PLUGIN,
         messages: [udeskText('您好,有什么可以帮助您?', { at: now }), udeskText('还在吗?', { at: now })],
       }),
   },
   {
     id: 'echat',
     name: 'Echat 一洽',
-    config: () => ({ token: secret(), mode: 'secure', appId: 'ECHATAPP0001', encodingAesKey: aesKey() }),
     signed: true,
     callback: ({ config, ...signing }) =>
       echatChat(
@@ -83,14 +109,13 @@ export const DEMO_VENDORS: readonly DemoVendor[] = [
           token: config.token ?? '',
           secure: { appId: config.appId ?? '', encodingAesKey: config.encodingAesKey ?? '' },
         },
-        { companyId: '60', msgId: String(randomInt(1, 2 ** 40)), uid: DEMO_USER, content: '您的订单已发货' },
+        { companyId: ECHAT_COMPANY, msgId: String(randomInt(1, 2 ** 40)), uid: DEMO_USER, content: '您的订单已发货' },
         signing,
       ),
   },
   {
     id: 'rongcloud',
     name: 'RongCloud 融云',
-    config: () => ({ appKey: 'demo-app-key', appSecret: secret() }),
     signed: true,
     callback: ({ config, ...signing }) =>
       rongCloudMessage(
@@ -102,7 +127,6 @@ export const DEMO_VENDORS: readonly DemoVendor[] = [
   {
     id: 'nim',
     name: 'NetEase NIM 云信',
-    config: () => ({ appKey: randomUUID().replaceAll('-', ''), appSecret: secret() }),
     signed: true,
     callback: ({ config, ...signing }) =>
       nimMessage(

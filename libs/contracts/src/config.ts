@@ -3,6 +3,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { JSONSchema, targetConstructorToSchema } from 'class-validator-jsonschema';
 import { ConfigInvalidError, type FieldIssue } from './errors.js';
+import { escapePointer } from './kit/pointer.js';
 import type { ClassType } from './manifest.js';
 
 /** What class-validator does not say about a setting. */
@@ -85,8 +86,4 @@ export function issuesOf(faults: readonly ValidationError[], at = ''): FieldIssu
     }));
     return [...own, ...issuesOf(fault.children ?? [], field)];
   });
-}
-
-function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }

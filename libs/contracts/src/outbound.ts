@@ -3,7 +3,7 @@ import type { IdentityRef } from './event.js';
 import type { HttpCall, HttpResult } from './kit/http.js';
 import type { ClassType, Manifest } from './manifest.js';
 import type { EffectiveAudience, MessageField, Platform, SendItem, Target } from './message.js';
-import type { SendOutcome } from './outcome.js';
+import type { SendFailure, SendOutcome } from './outcome.js';
 
 /** What a channel can express. Data that the core obeys before it spends a call. */
 export interface Capabilities {
@@ -52,7 +52,7 @@ export interface ActionManifest {
 
 export type ActionResult =
   | { readonly ok: true; readonly data: Readonly<Record<string, unknown>> }
-  | { readonly ok: false; readonly outcome: Exclude<SendOutcome, { kind: 'accepted' }> };
+  | { readonly ok: false; readonly outcome: SendFailure };
 
 /** How devices are registered for a gateway. */
 export interface DeviceGateway<C extends object = object> {

@@ -36,6 +36,9 @@ export type SendOutcome =
 
 export type OutcomeKind = SendOutcome['kind'];
 
+/** Why something was not taken. */
+export type SendFailure = Exclude<SendOutcome, { kind: 'accepted' }>;
+
 /** Cuts vendor words to what may be stored. */
 export function clipDetail(words: string): string {
   return words.length > 200 ? `${words.slice(0, 199)}…` : words;

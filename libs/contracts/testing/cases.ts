@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { InboundAdapter, InboundEvent, RawRequest } from '@bellhop/contracts';
+import { executed, fixtureName } from './executed.js';
 import { InboundHarness, type Received } from './inbound-harness.js';
 import { matchSubset } from './vectors.js';
 
@@ -24,6 +25,8 @@ export interface CaseExpectation {
 
 /** One entry of a `cases` file. Its clock is its own timestamp. */
 export interface InboundCase {
+  /** The file it stands in, as {@link executed} names it. */
+  readonly source: string;
   readonly id: string;
   readonly method: string;
   /** As it stands in the address, without the question mark. */
@@ -48,14 +51,14 @@ export function loadCaseFile(file: string): CaseFile {
   const { appKey, appSecret, cases } = JSON.parse(readFileSync(file, 'utf8')) as CaseFile & {
     cases: readonly CaseEntry[];
   };
-  return { appKey, appSecret, cases: cases.map(toCase) };
+  return { appKey, appSecret, cases: cases.map((entry) => toCase(file, entry)) };
 }
 
 export function loadCases(file: string): InboundCase[] {
   return [...loadCaseFile(file).cases];
 }
 
-function toCase({ query = '', ...entry }: CaseEntry): InboundCase {
+function toCase(file: string, { query = '', ...entry }: CaseEntry): InboundCase {
   const pairs = [...new URLSearchParams(query)].reverse();
   const request: RawRequest = {
     method: entry.method,
@@ -66,7 +69,7 @@ function toCase({ query = '', ...entry }: CaseEntry): InboundCase {
   };
   const timestamp = request.query.signTimestamp ?? request.headers.curtime ?? '0';
   const now = new Date(Number(timestamp) * (timestamp.length === 10 ? 1000 : 1));
-  return { ...entry, query, now, request };
+  return { source: fixtureName(file), ...entry, query, now, request };
 }
 
 /** One test per case. */
@@ -87,6 +90,7 @@ export function describeCases<C extends object>(
       expect(caseFaults(received, each.expect)).toEqual([]);
       const twin = cases.find(({ id }) => id === each.expect.sameAs);
       if (twin) expect(received).toEqual(receive(twin));
+      executed(each.source, each.id);
     });
   });
 }

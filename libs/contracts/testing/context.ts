@@ -1,4 +1,12 @@
-import { callHttp, type ChannelContext, type Egress, type SharedState } from '@bellhop/contracts';
+import {
+  callHttp,
+  type ChannelContext,
+  type Egress,
+  EgressRefusedError,
+  type HttpCall,
+  type HttpResult,
+  type SharedState,
+} from '@bellhop/contracts';
 
 /** What a channel is opened with in tests: the system clock, state in memory, and calls that reach loopback. */
 export function testContext(overrides: Partial<ChannelContext> = {}): ChannelContext {
@@ -53,3 +61,20 @@ export class OpenEgress implements Egress {
     return undefined;
   }
 }
+
+/** Refuses some addresses. */
+export class PickyEgress implements Egress {
+  /** @param refuses told the address of a call, or the beginning of one. */
+  constructor(private readonly refuses: (url: string) => boolean) {}
+
+  async call(url: string, call: HttpCall): Promise<HttpResult> {
+    if (this.refuses(url)) throw new EgressRefusedError(WHY);
+    return callHttp(url, call);
+  }
+
+  refusal(url: string): string | undefined {
+    return this.refuses(url) ? WHY : undefined;
+  }
+}
+
+const WHY = 'must not be called here';

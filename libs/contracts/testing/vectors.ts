@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { InboundAdapter, InboundEvent, RawRequest } from '@bellhop/contracts';
+import { executed, fixtureName } from './executed.js';
 import { InboundHarness, rawRequest, type Received } from './inbound-harness.js';
 
 /** The part of `expect` that an adapter answers for, and what the core adds. */
@@ -18,6 +19,8 @@ export interface VectorExpectation {
 
 /** One entry of a folder's `vectors.json`, ready to run. */
 export interface VectorCase {
+  /** The file it stands in, as {@link executed} names it. */
+  readonly source: string;
   readonly id: string;
   readonly title: string;
   /** The clock to inject. */
@@ -59,14 +62,15 @@ interface VectorEntry {
 
 /** The inbound vectors of a fixture folder, in the order of the file. */
 export function loadVectors(folder: string): VectorCase[] {
-  const file = JSON.parse(readFileSync(path.join(folder, 'vectors.json'), 'utf8')) as VectorFile;
+  const name = path.join(folder, 'vectors.json');
+  const file = JSON.parse(readFileSync(name, 'utf8')) as VectorFile;
   const cases = new Map<string, VectorCase>();
-  for (const entry of file.inbound) cases.set(entry.id, toCase(folder, file.config, entry, cases));
+  for (const entry of file.inbound) cases.set(entry.id, toCase(name, file.config, entry, cases));
   return [...cases.values()];
 }
 
 function toCase(
-  folder: string,
+  file: string,
   config: VectorFile['config'],
   entry: VectorEntry,
   earlier: ReadonlyMap<string, VectorCase>,
@@ -75,6 +79,7 @@ function toCase(
   const settings = (profile === undefined ? config : config.profiles?.[profile]) as VectorCase['settings'];
   const [urlSecret, ...rest] = entry.request.path.split('/').slice(4);
   return {
+    source: fixtureName(file),
     id,
     title,
     now: new Date(entry.now),
@@ -82,7 +87,7 @@ function toCase(
     ...(profile !== undefined && { profile }),
     settings,
     urlSecretValid: settings.urlSecret === undefined || settings.urlSecret === urlSecret,
-    request: toRequest(folder, entry.request, rest.join('/')),
+    request: toRequest(path.dirname(file), entry.request, rest.join('/')),
     expect,
   };
 }
@@ -117,6 +122,7 @@ export function describeVectors<C extends object>(
       const received = runVector(adapter, configOf(vector), vector);
       expect(performance.now() - startedAt).toBeLessThan(vector.expect.maxMillis ?? 1000);
       expect(faultsOf(received, vector.expect)).toEqual([]);
+      executed(vector.source, vector.id);
     });
   });
 }

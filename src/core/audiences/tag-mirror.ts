@@ -1,9 +1,9 @@
-import type { Capabilities, SendOutcome, TagReplacement } from '@bellhop/contracts';
+import { type Capabilities, chunks, type SendOutcome, type TagReplacement } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
-import { Lease } from '../delivery/lease.js';
+import { Lease } from '../work/lease.js';
 import { findActive } from '../integrations/active-integration.js';
 import { ChannelClients } from '../integrations/channel-clients.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
@@ -97,8 +97,7 @@ export class TagMirror {
   ): Promise<SendOutcome[]> {
     const signal = AbortSignal.timeout(this.lease.sendDeadlineMs);
     const outcomes: SendOutcome[] = [];
-    for (let from = 0; from < replacements.length; from += maxUsersPerCall) {
-      const some = replacements.slice(from, from + maxUsersPerCall);
+    for (const some of chunks(replacements, maxUsersPerCall)) {
       outcomes.push(...(await this.call(integration, some, signal)));
     }
     return outcomes;

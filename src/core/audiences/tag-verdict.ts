@@ -1,5 +1,5 @@
 import type { SendOutcome } from '@bellhop/contracts';
-import { backoffMs } from '../delivery/backoff.js';
+import { backoffMs } from '../work/backoff.js';
 
 const QUOTA_PAUSE_MS = 60 * 60_000;
 const JITTER_MS = 1_000;

@@ -1,3 +1,5 @@
+import { identityKinds } from '../registry/identity-kinds.js';
+import { isDirect } from '../integrations/direct-identities.js';
 import type { IdentityRef } from '@bellhop/contracts';
 import type { SqlRunner } from '../../platform/sql.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
@@ -23,7 +25,7 @@ export async function vendorIdsOf(
   const links = await linksOf(runner, { row, plugin }, [addresses.identity], userIds);
   const linked = Map.groupBy(links, ({ userId }) => userId);
   const taken = new Set(links.map(({ value }) => value));
-  const direct = row.settings.identitiesAreUserIds ?? addresses.direct;
+  const direct = isDirect({ row, plugin }, addresses.identity);
   return new Map(
     userIds.flatMap((userId): [string, string[]][] => {
       const values = linked.get(userId)?.map(({ value }) => value);
@@ -56,11 +58,9 @@ export async function vendorIdentitiesOf(
 }
 
 function kindsOf({ row, plugin }: Opened): { readonly kind: string; readonly direct: boolean }[] {
-  const { identitiesAreUserIds } = row.settings;
-  const { addresses } = plugin.outbound?.manifest ?? {};
-  if (addresses) return [{ kind: addresses.identity, direct: identitiesAreUserIds ?? addresses.direct }];
-  const identities = plugin.inbound?.manifest.identities ?? [];
-  return identities.map(({ kind, direct = false }) => ({ kind, direct: identitiesAreUserIds ?? direct }));
+  const addressed = plugin.outbound?.manifest.addresses?.identity;
+  const kinds = addressed ? [addressed] : identityKinds(plugin).map(({ kind }) => kind);
+  return kinds.map((kind) => ({ kind, direct: isDirect({ row, plugin }, kind) }));
 }
 
 function linksOf(

@@ -20,7 +20,9 @@ const STOP_WAITING = `
   WITH stopped AS (
     UPDATE delivery SET state = 'cancelled', reason = 'notification_cancelled', not_before = NULL, updated_at = $3
     WHERE app_id = $1 AND notification_id = $2 AND state IN ('queued', 'held')
-    RETURNING 1
+    RETURNING id
+  ), given_back AS (
+    DELETE FROM quota_entry q USING stopped WHERE q.delivery_id = stopped.id AND q.state = 'reserved'
   )
   UPDATE notification SET pending_count = pending_count - (SELECT count(*) FROM stopped)
   WHERE app_id = $1 AND id = $2 AND EXISTS (SELECT 1 FROM stopped)`;

@@ -7,7 +7,7 @@ import { type Content, messageOf } from '../notifications/content.js';
 import { ledgerOf, QuotaLedger, type QuotaState } from '../quotas/quota-ledger.js';
 import { AudienceSlices, ownClause } from '../routing/audience-slices.js';
 import type { Candidate, ConsideredDevice } from '../routing/candidate.js';
-import { type DeliveryPlan, type PlanContext, planDelivery } from '../routing/delivery-plan.js';
+import { type DeliveryPlan, type PlanContext, planDeliveries } from '../routing/delivery-plan.js';
 import { localeOf } from '../routing/delivery-writer.js';
 import { intentOf } from './notification-intent.js';
 import type { NotificationRequest } from './notification-request.js';
@@ -64,9 +64,10 @@ export interface Explanation {
   readonly warnings: readonly string[];
 }
 
-/** Devices that are judged in one go, because nothing is known of their owners that could tell them apart. */
+/** A slice, or one candidate for many devices of whose owners nothing is known that could tell them apart. */
 interface Group {
-  readonly candidate: Candidate;
+  readonly candidates: readonly Candidate[];
+  /** How many each of them stands for. */
   readonly count: number;
 }
 
@@ -97,8 +98,8 @@ export class ExplainService {
     const outline = new Outline(request, context);
     const intent = intentOf(request);
     await this.sql.transaction(async (tx) => {
-      for await (const { candidate, count } of this.groups(tx, appId, request, checked)) {
-        outline.add(planDelivery(intent, schedule, candidate, context), count);
+      for await (const { candidates, count } of this.groups(tx, appId, request, checked)) {
+        for (const plan of planDeliveries(intent, schedule, candidates, context)) outline.add(plan, count);
       }
     });
     const ledger = channel && ledgerOf(channel);
@@ -129,7 +130,7 @@ export class ExplainService {
   ): AsyncGenerator<Group> {
     for (let after: string | null = null; ;) {
       const { candidates, until } = await this.slices.next(tx, { ...spec, ...(only && { only }) }, after, SLICE);
-      for (const candidate of candidates) yield { candidate, count: 1 };
+      yield { candidates, count: 1 };
       if (until === null) return;
       after = until;
     }
@@ -153,7 +154,7 @@ export class ExplainService {
     );
     for (const { count, ...shared } of rows) {
       const device = { ...shared, id: '', userId: null, installationId: '', state: 'active' as const };
-      yield { candidate: { userId: null, person: undefined, device }, count };
+      yield { candidates: [{ userId: null, person: undefined, device }], count };
     }
   }
 }

@@ -90,7 +90,9 @@ export class NotificationIntake {
     now: Date,
   ): Promise<void> {
     const ledger = channel && ledgerOf(channel);
-    for (const { id } of ledger ? planned.filter(({ skip }) => !skip) : []) {
+    // What has to wait for its hour is judged by the worker then.
+    const dueNow = ledger ? planned.filter(({ skip, notBefore }) => !skip && !notBefore) : [];
+    for (const { id } of dueNow) {
       const verdict = await this.quotas.reserve(tx, ledger!, id, now);
       if (verdict.open) continue;
       const seconds = Math.ceil((verdict.nextAt.getTime() - now.getTime()) / 1000);

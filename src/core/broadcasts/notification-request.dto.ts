@@ -1,3 +1,4 @@
+import { IsLocalTime, IsMoment, WALL_CLOCK } from '../../platform/validators.js';
 import { isRecord, type PlatformOverride } from '@bellhop/contracts';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
@@ -8,7 +9,6 @@ import {
   IsDefined,
   IsIn,
   IsInt,
-  IsISO8601,
   IsObject,
   IsOptional,
   IsString,
@@ -68,7 +68,6 @@ function IsObjectMap(): PropertyDecorator {
   });
 }
 
-const WALL_CLOCK = /^([01]\d|2[0-3]):[0-5]\d$/;
 const NO_WALL_CLOCK = { message: 'must be HH:mm' };
 
 export class NotificationAudienceBody extends AudienceBody {
@@ -275,16 +274,13 @@ export class ScheduleBody {
   /** An instant, the same for everybody. */
   @ApiPropertyOptional({ format: 'date-time', example: '2030-01-15T10:00:00Z' })
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @Matches(/(Z|[+-]\d\d:\d\d)$/, { message: 'must say its offset, such as Z or +08:00' })
+  @IsMoment()
   at?: string;
 
   /** A time on the wall of whoever receives it: the zone of the device, else of the app. */
   @ApiPropertyOptional({ example: '2030-01-15T18:00' })
   @IsOptional()
-  @Matches(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d$/, {
-    message: 'must be YYYY-MM-DDTHH:mm',
-  })
+  @IsLocalTime()
   localTime?: string;
 
   /** Outside of it a delivery waits until it opens. */

@@ -1,4 +1,5 @@
-import { AppError, type FieldIssue, UnprocessableError } from '@bellhop/contracts';
+import { refuse } from './request-check.js';
+import { AppError, type FieldIssue } from '@bellhop/contracts';
 import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
@@ -116,10 +117,6 @@ function checkBody({ audience, content, channel }: CreateNotificationBody, mayBr
   }
   refuse('notification.audience_invalid', sizeIssues(audience));
   refuse('notification.content_invalid', contentIssues(content, channel !== undefined));
-}
-
-function refuse(code: string, issues: readonly FieldIssue[]): void {
-  if (issues.length > 0) throw new UnprocessableError(code, 'The notification cannot be sent as it is.', issues);
 }
 
 function sizeIssues({ devices }: CreateNotificationBody['audience']): FieldIssue[] {

@@ -136,7 +136,8 @@ function platformsOf({ plugin }: OpenedIntegration, effective: EffectiveAudience
   return served.filter((platform) => asked.includes(platform));
 }
 
-function refuse(code: string, issues: readonly FieldIssue[]): void {
+/** @throws {UnprocessableError} when there are issues. */
+export function refuse(code: string, issues: readonly FieldIssue[]): void {
   if (issues.length > 0) throw new UnprocessableError(code, 'The notification cannot be sent as it is.', issues);
 }
 

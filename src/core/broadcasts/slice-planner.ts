@@ -1,3 +1,4 @@
+import { effectiveAudience } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
@@ -7,7 +8,7 @@ import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import type { Notification } from '../notifications/notification.entity.js';
 import { AudienceSlices } from '../routing/audience-slices.js';
-import { type PlanContext, planDelivery } from '../routing/delivery-plan.js';
+import { type PlanContext, planDeliveries } from '../routing/delivery-plan.js';
 import {
   type DeliveryTerms,
   DeliveryWriter,
@@ -61,6 +62,7 @@ export type PlannableNotification = Pick<
   | 'forced'
   | 'locale'
   | 'schedule'
+  | 'startsAt'
   | 'ttlSeconds'
   | 'plannedUntil'
   | 'reachable'
@@ -116,7 +118,6 @@ export class SlicePlanner {
       const now = this.clock.now();
       const [row] = await tx.query<PlannableNotification>(LOCK, [appId, notificationId, now]);
       if (!row) return false;
-      if (!row.reachable) await tx.query(REACHABLE, [appId, row.id, now]);
       const { more } = await this.planSlice(tx, row, { ...route, context: { ...route.context, now } });
       return more;
     });
@@ -129,12 +130,12 @@ export class SlicePlanner {
   ): Promise<{ planned: readonly PlannedDelivery[]; more: boolean }> {
     const { appId, id, audience } = row;
     const { now } = context;
+    if (!row.reachable && isBroadcast(audience)) await tx.query(REACHABLE, [appId, id, now]);
     const slice = await this.slices.next(tx, { appId, audience, channel }, row.plannedUntil, SLICE);
     const intent = intentOf(row);
     const terms = termsOf(row, context);
-    const planned = slice.candidates.map((candidate) =>
-      plannedDelivery(planDelivery(intent, row.schedule ?? {}, candidate, context), terms),
-    );
+    const plans = planDeliveries(intent, row.schedule ?? {}, slice.candidates, context);
+    const planned = plans.map((plan) => plannedDelivery(plan, terms));
     await this.writer.write(tx, appId, now, planned);
     const pending = planned.filter(({ skip }) => !skip).length;
     const more = slice.until !== null;
@@ -169,8 +170,17 @@ export class SlicePlanner {
   }
 }
 
+/** Named people and devices are too few to tell anything about the app's reach. */
+function isBroadcast(audience: Notification['audience']): boolean {
+  const kind = effectiveAudience(audience)?.kind;
+  return kind === 'everyone' || kind === 'tags';
+}
+
 function termsOf(row: PlannableNotification, { app }: PlanContext): DeliveryTerms {
-  const { id: notificationId, priority, expiresAt, createdAt, ttlSeconds } = row;
-  const ttlMs = ttlSeconds === null ? expiresAt.getTime() - createdAt.getTime() : ttlSeconds * 1000;
+  const { id: notificationId, priority, createdAt, startsAt, ttlSeconds } = row;
+  const start = startsAt ?? createdAt;
+  const ttlMs = ttlSeconds === null ? row.expiresAt.getTime() - start.getTime() : ttlSeconds * 1000;
+  // The notification as a whole lives until its last delivery may be late; one that may go at once does not.
+  const expiresAt = new Date(start.getTime() + ttlMs);
   return { notificationId, priority, expiresAt, ttlMs, locale: row.locale ?? app.defaultLocale };
 }

@@ -69,6 +69,21 @@ const table: readonly (readonly [string, SendOutcome, Decision])[] = [
     { state: 'held', reason: 'quota_exhausted', notBefore: later(5 * HOUR) },
   ],
   [
+    'quotaExhausted, with a time that has passed',
+    { kind: 'quotaExhausted', reason: 'day', resetsAt: later(-HOUR) },
+    { state: 'held', reason: 'quota_exhausted', notBefore: later(1_000) },
+  ],
+  [
+    'quotaExhausted, with a time that is none',
+    { kind: 'quotaExhausted', reason: 'day', resetsAt: new Date(Number.NaN) },
+    { state: 'expired', reason: 'quota_exhausted' },
+  ],
+  [
+    'throttled, for longer than there are dates',
+    { kind: 'throttled', reason: 'rate', scope: 'channel', retryAfterMs: Number.MAX_VALUE },
+    { state: 'expired', reason: 'rate' },
+  ],
+  [
     'transient',
     { kind: 'transient', reason: 'gateway.unavailable' },
     { state: 'queued', reason: 'gateway.unavailable', notBefore: later(1_000) },

@@ -1,6 +1,6 @@
 import type { Environment, SendOutcome } from '@bellhop/contracts';
 import type { DeliveryState } from '../notifications/delivery.entity.js';
-import { backoffMs } from './backoff.js';
+import { backoffMs } from '../work/backoff.js';
 
 /** Attempts after which a delivery becomes a dead letter. */
 export const MAX_ATTEMPTS = 8;
@@ -43,7 +43,7 @@ export function decide(input: DecisionInput, outcome: SendOutcome, now: Date, ra
       if (outcome.scope === 'target') return { state: 'failed', reason: outcome.reason };
       return { state: 'held', reason: 'integration_paused' };
     case 'quotaExhausted':
-      return holdUntil(input, outcome.resetsAt ?? new Date(now.getTime() + QUOTA_PAUSE_MS));
+      return holdUntil(input, outcome.resetsAt ?? new Date(now.getTime() + QUOTA_PAUSE_MS), now, random);
     case 'throttled':
       // Waiting for one's turn is no failure: it goes on until the message is of no use any more.
       return retry(
@@ -65,10 +65,13 @@ export function decide(input: DecisionInput, outcome: SendOutcome, now: Date, ra
 function retry(input: DecisionInput, reason: string, now: Date, random: number, retryAfterMs = 0): Decision {
   if (input.attempts >= MAX_ATTEMPTS) return { state: 'dead', reason };
   const at = new Date(now.getTime() + Math.max(backoffMs(input.attempts, random), retryAfterMs));
-  return at >= input.expiresAt ? { state: 'expired', reason } : { state: 'queued', reason, notBefore: at };
+  return at < input.expiresAt ? { state: 'queued', reason, notBefore: at } : { state: 'expired', reason };
 }
 
-function holdUntil(input: DecisionInput, at: Date): Decision {
+/** A vendor whose clock is behind ours names a time that has passed: that must not make us ask without a pause. */
+function holdUntil(input: DecisionInput, resetsAt: Date, now: Date, random: number): Decision {
   const reason = 'quota_exhausted';
-  return at >= input.expiresAt ? { state: 'expired', reason } : { state: 'held', reason, notBefore: at };
+  const soonest = now.getTime() + backoffMs(input.attempts, random);
+  const at = new Date(Math.max(resetsAt.getTime(), soonest));
+  return at < input.expiresAt ? { state: 'held', reason, notBefore: at } : { state: 'expired', reason };
 }

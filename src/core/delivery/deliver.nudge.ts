@@ -1,3 +1,4 @@
+import { chunks } from '@bellhop/contracts';
 import type { Nudge } from '../../platform/queue.js';
 import type { Priority } from '../notifications/notification.entity.js';
 
@@ -23,12 +24,7 @@ export interface DueDelivery {
 /** Batches of at most {@link BATCH_SIZE}, apart by integration, priority and the second in which they are due. */
 export function deliverNudges(due: readonly DueDelivery[]): Nudge<DeliverNudge>[] {
   const groups = Map.groupBy(due, groupKey);
-  return [...groups.values()].flatMap((group) => {
-    const nudges: Nudge<DeliverNudge>[] = [];
-    for (let from = 0; from < group.length; from += BATCH_SIZE)
-      nudges.push(nudgeOf(group.slice(from, from + BATCH_SIZE)));
-    return nudges;
-  });
+  return [...groups.values()].flatMap((group) => chunks(group, BATCH_SIZE).map(nudgeOf));
 }
 
 const groupKey = ({ integrationId, priority, notBefore }: DueDelivery): string =>

@@ -6,7 +6,7 @@ import { Sql, type SqlRunner } from '../../platform/sql.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { type IntegrationPause, pauseFor, PauseSwitch } from '../integrations/pause.js';
 import type { Attempt } from '../notifications/delivery.entity.js';
-import { ledgerOf, QuotaLedger } from '../quotas/quota-ledger.js';
+import { type Ledger, ledgerOf, QuotaLedger } from '../quotas/quota-ledger.js';
 import { applyEarlyReceipts } from '../receipts/receipt-sql.js';
 import { Tallies, type Tally } from '../statistics/tallies.js';
 import { type Announcement, WebhookOutbox } from '../webhooks/webhook-outbox.js';
@@ -32,6 +32,18 @@ export interface AnsweredBatch {
   /** Milliseconds from hand-over to answer. */
   readonly ms: number;
 }
+
+/** Through what deliveries went. */
+export interface Origin {
+  readonly appId: string;
+  readonly integrationId: string;
+  /** Plugin id of the channel. */
+  readonly channel: string;
+}
+
+export const originOf = ({ row: { appId, id: integrationId }, plugin }: OpenedIntegration): Origin => {
+  return { appId, integrationId, channel: plugin.id };
+};
 
 interface Judged {
   readonly delivery: ClaimedDelivery;
@@ -66,8 +78,11 @@ export class DeliveryRecorder {
     const results = judged.map((one) => resultOf(one, braked));
     const pause = braked ? MASS_INVALIDATION : outcomes.map(pauseFor).find((one) => one !== undefined);
     await this.sql.transaction(async (tx) => {
-      await this.write(tx, integration, claimed, results);
-      await this.account(tx, integration, judged, now);
+      const ledger = ledgerOf(integration);
+      // The ledger before notifications, as everywhere: two workers must not wait for each other in a circle.
+      if (ledger && outcomes.some(isQuotaExhausted)) await this.quotas.lock(tx, ledger);
+      const written = await this.write(tx, integration, claimed, results);
+      if (ledger) await this.account(tx, ledger, judged, written);
       if (pause) await this.pauses.pause(tx, integration, pause);
     });
     if (pause) this.pauses.done(integration, pause);
@@ -77,13 +92,16 @@ export class DeliveryRecorder {
     if (retired.length > 0) await this.announceRetired(appId, retired, now);
   }
 
-  /** Writes results, what follows for their notifications, and the nudges to come back to them. */
+  /**
+   * Writes results, what follows for their notifications, and the nudges to come back to them.
+   * @returns the deliveries that were still ours.
+   */
   async write(
     tx: SqlRunner,
     integration: OpenedIntegration,
     claimed: readonly ClaimedDelivery[],
     results: readonly Result[],
-  ): Promise<void> {
+  ): Promise<ReadonlySet<string>> {
     const { appId, id: integrationId } = integration.row;
     const now = this.clock.now();
     const recorded = await recordBatch(tx, appId, now, results);
@@ -94,7 +112,7 @@ export class DeliveryRecorder {
     const written = recorded.flatMap(({ id }) => byId.get(id) ?? []);
     await this.settle(
       tx,
-      integration,
+      originOf(integration),
       written.map((delivery) => ({ ...delivery, ...states.get(delivery.id) })),
     );
     const due = results.flatMap(({ id, notBefore }) => {
@@ -102,22 +120,22 @@ export class DeliveryRecorder {
       return notBefore ? [{ id, appId, integrationId, priority, notBefore }] : [];
     });
     await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
+    return new Set(states.keys());
   }
 
   /** What follows from deliveries that are in a new state: their notifications, the day's figures, our webhooks. */
-  async settle(tx: SqlRunner, integration: OpenedIntegration, deliveries: readonly ClaimedDelivery[]): Promise<void> {
+  async settle(tx: SqlRunner, origin: Origin, deliveries: readonly Settled[]): Promise<void> {
     if (deliveries.length === 0) return;
-    const { appId } = integration.row;
+    const { appId, channel } = origin;
     const now = this.clock.now();
     const done = await settleNotifications(tx, appId, now, deliveries);
-    const channel = integration.plugin.id;
     await this.tallies.add(
       tx,
       appId,
       deliveries.flatMap((delivery) => tallyOf(delivery, channel)),
     );
     await this.webhooks.announce(tx, appId, [
-      ...deliveries.flatMap((delivery) => lossOf(delivery, integration, now)),
+      ...deliveries.flatMap((delivery) => lossOf(delivery, origin, now)),
       ...done.map((id) => ({
         type: 'notification.done' as const,
         data: { notificationId: publicId('ntf', id) },
@@ -126,24 +144,23 @@ export class DeliveryRecorder {
     ]);
   }
 
-  /** A call that was made counts; one that surely was not gives its place back. */
+  /**
+   * A call that was made counts; one that surely was not gives its place back. The place of a delivery that is not ours
+   * any more belongs to its next call.
+   */
   private async account(
     tx: SqlRunner,
-    integration: OpenedIntegration,
+    ledger: Ledger,
     judged: readonly Judged[],
-    now: Date,
+    written: ReadonlySet<string>,
   ): Promise<void> {
-    const ledger = ledgerOf(integration);
-    if (!ledger) return;
-    const idsOf = (some: readonly Judged[]) => some.map(({ delivery }) => delivery.id);
-    const [made, unmade] = [
-      judged.filter(({ outcome }) => counts(outcome)),
-      judged.filter(({ outcome }) => !counts(outcome)),
-    ];
-    await this.quotas.spend(tx, ledger, idsOf(made));
-    await this.quotas.release(tx, ledger, idsOf(unmade));
-    const refused = judged.map(({ outcome }) => outcome).find((outcome) => outcome.kind === 'quotaExhausted');
-    if (refused) await this.quotas.freeze(tx, ledger, now, refused.resetsAt);
+    const ours = judged.filter(({ delivery }) => written.has(delivery.id));
+    const idsWhere = (made: boolean) =>
+      ours.flatMap(({ delivery, outcome }) => (counts(outcome) === made ? delivery.id : []));
+    await this.quotas.spend(tx, idsWhere(true));
+    await this.quotas.release(tx, idsWhere(false));
+    const refused = judged.map(({ outcome }) => outcome).find(isQuotaExhausted);
+    if (refused) await this.quotas.freeze(tx, ledger, this.clock.now(), refused.resetsAt);
   }
 
   private async announceRetired(appId: string, deviceIds: readonly string[], at: Date): Promise<void> {
@@ -161,6 +178,9 @@ const MASS_INVALIDATION: IntegrationPause = {
   reason: 'mass_invalidation',
   detail: 'Nothing but verdicts against devices came back: check bundle id, environment and project.',
 };
+
+const isQuotaExhausted = (outcome: SendOutcome): outcome is Extract<SendOutcome, { kind: 'quotaExhausted' }> =>
+  outcome.kind === 'quotaExhausted';
 
 /** What the vendor never saw, or refused to count, costs no quota. */
 function counts(outcome: SendOutcome): boolean {
@@ -197,7 +217,9 @@ function verdictsOf(judged: readonly Judged[]) {
   );
 }
 
-type Settled = Pick<ClaimedDelivery, 'id' | 'notificationId' | 'state' | 'createdAt' | 'platform'> & Partial<Recorded>;
+/** A delivery in a new state. */
+export type Settled = Pick<ClaimedDelivery, 'id' | 'notificationId' | 'state' | 'createdAt' | 'platform'> &
+  Partial<Recorded>;
 
 function tallyOf({ state, createdAt, platform }: Settled, channel: string): Tally[] {
   const tally = { at: createdAt, channel, platform: platform ?? '' };
@@ -206,13 +228,13 @@ function tallyOf({ state, createdAt, platform }: Settled, channel: string): Tall
   return FAILED.has(state) ? [{ ...tally, failed: 1 }] : [];
 }
 
-function lossOf({ id, notificationId, state, reason }: Settled, { row }: OpenedIntegration, at: Date): Announcement[] {
+function lossOf({ id, notificationId, state, reason }: Settled, { integrationId }: Origin, at: Date): Announcement[] {
   if (!FAILED.has(state)) return [];
   const type = state === 'dead' ? 'delivery.dead' : 'delivery.failed';
   const data = {
     deliveryId: publicId('dlv', id),
     notificationId: publicId('ntf', notificationId),
-    integrationId: publicId('int', row.id),
+    integrationId: publicId('int', integrationId),
     state,
     reason: reason ?? null,
   };

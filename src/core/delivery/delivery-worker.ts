@@ -1,6 +1,7 @@
-import type { ChannelClient, SendItem, SendOutcome } from '@bellhop/contracts';
+import { type ChannelClient, chunks, type SendItem, type SendOutcome } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { publicId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
@@ -13,8 +14,8 @@ import type { QuotaVerdict } from '../quotas/quota-window.js';
 import { ReceiptTokens } from '../receipts/receipt-tokens.js';
 import type { DeliverNudge } from './deliver.nudge.js';
 import { claimBatch, type ClaimedDelivery, deviceTargetOf, Messages, type Result } from './delivery-batch.js';
-import { DeliveryRecorder } from './delivery-recorder.js';
-import { Lease } from './lease.js';
+import { DeliveryRecorder, originOf } from './delivery-recorder.js';
+import { Lease } from '../work/lease.js';
 
 /** A batch of deliveries: claim what may go, send it, hand the outcomes over to be recorded. */
 @Injectable()
@@ -52,18 +53,18 @@ export class DeliveryWorker {
     const leaseUntil = new Date(now.getTime() + this.lease.ms);
     return this.sql.transaction(async (tx) => {
       const claimed = await claimBatch(tx, nudge, now, leaseUntil);
-      const sending = claimed.filter(({ state }) => state === 'sending');
-      await this.recorder.settle(
-        tx,
-        integration,
-        claimed.filter(({ state }) => state !== 'sending'),
-      );
-      const refused = await this.reserveQuota(tx, integration, sending, now);
-      return sending.filter(({ id }) => !refused.has(id));
+      // The ledger before notifications, as everywhere: two workers must not wait for each other in a circle.
+      const refused = await this.reserveQuota(tx, integration, claimed, now);
+      const ended = claimed.filter(({ state }) => state !== 'sending');
+      await this.recorder.settle(tx, originOf(integration), ended);
+      return claimed.filter(({ id, state }) => state === 'sending' && !refused.has(id));
     });
   }
 
-  /** Committed with the claim, before the call: what the vendor's quota has no room for is held until it has. */
+  /**
+   * Committed with the claim, before the call: what the vendor's quota has no room for is held until it has. What ended
+   * with the claim gives its place back.
+   */
   private async reserveQuota(
     tx: SqlRunner,
     integration: OpenedIntegration,
@@ -71,10 +72,18 @@ export class DeliveryWorker {
     now: Date,
   ): Promise<ReadonlySet<string>> {
     const ledger = ledgerOf(integration);
+    if (!ledger) return new Set();
+    const ended = claimed.flatMap(({ id, state }) => (state === 'sending' ? [] : id));
+    await this.quotas.release(tx, ended);
     const held: Result[] = [];
-    for (const delivery of ledger ? claimed : []) {
-      const verdict = await this.quotas.reserve(tx, ledger!, delivery.id, now);
-      if (!verdict.open) held.push(withoutQuota(delivery, verdict));
+    // The oldest first: their ids are in the order in which they were planned.
+    for (const delivery of claimed.filter(({ state }) => state === 'sending').toSorted(byId)) {
+      const verdict = await this.quotas.reserve(tx, ledger, delivery.id, now);
+      if (verdict.open) continue;
+      const result = withoutQuota(delivery, verdict);
+      held.push(result);
+      const { rule } = verdict;
+      this.metrics.quotaRefusals.inc({ channel: integration.plugin.id, rule, state: result.state });
     }
     if (held.length > 0) await this.recorder.write(tx, integration, claimed, held);
     return new Set(held.map(({ id }) => id));
@@ -92,10 +101,12 @@ export class DeliveryWorker {
       if (!sender || !most) throw new Error(`Channel "${integration.plugin.id}" cannot send.`);
       const messages = new Messages();
       const items = claimed.map((delivery) => this.itemOf(delivery, messages, appId));
-      const calls = chunks(items, most).map((chunk) => this.call(integration, sender, chunk, signal));
-      return (await Promise.all(calls)).flat();
+      const readable = items.flatMap((item) => item ?? []);
+      const calls = chunks(readable, most).map((chunk) => this.call(integration, sender, chunk, signal));
+      const outcomes = (await Promise.all(calls)).flat().values();
+      return items.map((item) => (item && outcomes.next().value) || UNREADABLE);
     } catch (error) {
-      return this.failed(integration, claimed.length, error as Error);
+      return this.failed(integration, claimed.length, error as Error, 'transient');
     }
   }
 
@@ -110,20 +121,31 @@ export class DeliveryWorker {
       if (outcomes.length !== items.length) throw new Error('The channel answered for another number of targets.');
       return outcomes;
     } catch (error) {
-      return this.failed(integration, items.length, error as Error);
+      return this.failed(integration, items.length, error as Error, 'unknown');
     }
   }
 
-  /** A defect of the plugin, and it is not known how far it came. */
-  private failed({ plugin }: OpenedIntegration, items: number, error: Error): readonly SendOutcome[] {
+  /** @param kind `transient`: before any call. `unknown`: a defect of the plugin, and nobody knows how far it came. */
+  private failed(
+    { plugin }: OpenedIntegration,
+    items: number,
+    error: Error,
+    kind: 'transient' | 'unknown',
+  ): readonly SendOutcome[] {
     this.log.error({ plugin: plugin.id, cause: error.message }, 'Channel failed');
-    return Array.from({ length: items }, () => ({ kind: 'unknown', reason: 'plugin.failed' }));
+    return Array.from({ length: items }, () => ({ kind, reason: 'plugin.failed' }));
   }
 
-  private itemOf(delivery: ClaimedDelivery, messages: Messages, appId: string): SendItem {
+  /** Undefined when the row cannot be read, which must not cost the others of its batch. */
+  private itemOf(delivery: ClaimedDelivery, messages: Messages, appId: string): SendItem | undefined {
     const { id } = delivery;
-    const target = delivery.target ?? deviceTargetOf(delivery, this.tokenOf(delivery, appId));
-    return { id, message: messages.of(delivery), target, receipt: this.receipts.issue(appId, id) };
+    try {
+      const target = delivery.target ?? deviceTargetOf(delivery, this.tokenOf(delivery, appId));
+      return { id, message: messages.of(delivery), target, receipt: this.receipts.issue(appId, id) };
+    } catch (error) {
+      this.log.error({ delivery: publicId('dlv', id), cause: (error as Error).message }, 'Delivery cannot be read');
+      return undefined;
+    }
   }
 
   private tokenOf({ deviceId, sealedToken }: ClaimedDelivery, appId: string): string {
@@ -147,6 +169,11 @@ export class DeliveryWorker {
   }
 }
 
+/** Such as a token under an encryption key that this process does not have: another one may. */
+const UNREADABLE: SendOutcome = { kind: 'transient', reason: 'delivery.unreadable' };
+
+const byId = (a: ClaimedDelivery, b: ClaimedDelivery): number => (a.id < b.id ? -1 : 1);
+
 /** Held until there is room, unless the caller wanted no waiting or it would come too late. */
 function withoutQuota(
   { id, fence, onQuota, expiresAt }: ClaimedDelivery,
@@ -156,8 +183,4 @@ function withoutQuota(
   if (onQuota === 'reject') return { ...result, state: 'failed' };
   if (nextAt >= expiresAt) return { ...result, state: 'expired' };
   return { ...result, state: 'held', notBefore: nextAt };
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

@@ -1,3 +1,4 @@
+import { chunks } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { IdempotencyStore } from '../../platform/idempotency.store.js';
@@ -8,12 +9,13 @@ import { BroadcastControl } from '../broadcasts/broadcast-control.js';
 import type { PlanNudge } from '../broadcasts/plan.nudge.js';
 import { SlicePlanner } from '../broadcasts/slice-planner.js';
 import { SharedStates } from '../integrations/shared-state.js';
-import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import { QuotaLedger } from '../quotas/quota-ledger.js';
+import { type RoutableEvent, ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
 import { Tallies } from '../statistics/tallies.js';
 import { MAX_ATTEMPTS } from './decide.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
-import { Lease } from './lease.js';
-import { type Recorded, settleNotifications } from './delivery-batch.js';
+import { Lease } from '../work/lease.js';
+import { DeliveryRecorder, type Origin, type Settled } from './delivery-recorder.js';
 
 const LIMIT = 5_000;
 /** One sweep at a time in the whole cluster. */
@@ -33,8 +35,8 @@ const ABANDONED = `
     SELECT app_id, id FROM delivery WHERE state = 'sending' AND lease_until < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
   ) lost
   WHERE d.app_id = lost.app_id AND d.id = lost.id
-  RETURNING d.id, d.app_id AS "appId", d.notification_id AS "notificationId", d.state,
-            d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore"`;
+  RETURNING d.id, d.app_id AS "appId", d.notification_id AS "notificationId", d.state, d.reason, d.channel, d.platform,
+            d.integration_id AS "integrationId", d.priority, d.not_before AS "notBefore", d.created_at AS "createdAt"`;
 
 const FORGOTTEN = `
   UPDATE delivery d SET updated_at = $1
@@ -78,7 +80,9 @@ const CANCELLING = `
   WHERE cancelled_at IS NOT NULL AND state <> 'cancelled' AND cancelled_at < $1 LIMIT 100`;
 
 const UNROUTED = `
-  SELECT app_id, id FROM inbound_event WHERE state = 'accepted' AND received_at < $1 ORDER BY id LIMIT $2`;
+  SELECT app_id AS "appId", id, integration_id AS "integrationId" FROM inbound_event WHERE state = 'accepted' AND received_at < $1 ORDER BY id LIMIT $2`;
+
+type AbandonedDelivery = DueDelivery & Settled & Origin;
 
 /** Finds rows whose nudge was lost: a worker that died, a queue that was emptied. The rows are the truth. */
 @Injectable()
@@ -96,6 +100,8 @@ export class Sweeper {
     private readonly mirror: TagMirror,
     private readonly tallies: Tallies,
     private readonly shared: SharedStates,
+    private readonly quotas: QuotaLedger,
+    private readonly recorder: DeliveryRecorder,
   ) {}
 
   /** One pass; does nothing while another process makes one. */
@@ -105,10 +111,7 @@ export class Sweeper {
       if (!lock?.locked) return;
       const now = this.clock.now();
       const lost = new Date(now.getTime() - this.lease.lostMs);
-      const abandoned = await tx.query<DueDelivery & Recorded>(ABANDONED, [now, LIMIT, MAX_ATTEMPTS]);
-      for (const [appId, rows] of Map.groupBy(abandoned, (row) => row.appId)) {
-        await settleNotifications(tx, appId, now, rows);
-      }
+      const abandoned = await this.takeAbandoned(tx, now);
       const forgotten = await tx.query<DueDelivery>(FORGOTTEN, [now, lost, LIMIT]);
       const again = abandoned.filter(({ state }) => state === 'queued');
       const released = await tx.query<DueDelivery>(RELEASED, [now, LIMIT]);
@@ -127,6 +130,19 @@ export class Sweeper {
     await this.shared.purge();
   }
 
+  private async takeAbandoned(tx: SqlRunner, now: Date): Promise<readonly AbandonedDelivery[]> {
+    const abandoned = await tx.query<AbandonedDelivery & object>(ABANDONED, [now, LIMIT, MAX_ATTEMPTS]);
+    await this.quotas.spend(
+      tx,
+      abandoned.map(({ id }) => id),
+    );
+    // In one order, and each app's at once: the last rows of many batches may be those of one notification.
+    for (const rows of Map.groupBy(abandoned, ({ integrationId }) => integrationId).values()) {
+      await this.recorder.settle(tx, rows[0] as AbandonedDelivery, rows);
+    }
+    return abandoned;
+  }
+
   /** Cancels whose caller did not wait until the end. */
   private async finishCancels(): Promise<void> {
     const before = new Date(this.clock.now().getTime() - this.lease.ms);
@@ -135,10 +151,8 @@ export class Sweeper {
   }
 
   private async nudgeUnrouted(tx: SqlRunner, before: Date): Promise<number> {
-    const rows = await tx.query<{ app_id: string; id: string }>(UNROUTED, [before, LIMIT]);
-    const nudges = chunks(rows, 256).map((chunk) => ({
-      data: { apps: chunk.map(({ app_id }) => app_id), ids: chunk.map(({ id }) => id) } satisfies RouteNudge,
-    }));
+    const rows = await tx.query<RoutableEvent & object>(UNROUTED, [before, LIMIT]);
+    const nudges = chunks(rows, 256).map((chunk) => ({ data: routeNudge(chunk) }));
     await this.queue.enqueue(tx, ROUTE_QUEUE, nudges);
     return rows.length;
   }
@@ -149,8 +163,4 @@ export class Sweeper {
     await this.tallies.fold(tx);
     await this.tallies.recordReach(tx, now);
   }
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

@@ -1,12 +1,11 @@
 import { type Environment, NotFoundError, type Platform } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { createHash } from 'node:crypto';
 import { LessThan, Repository } from 'typeorm';
 import { Clock } from '../../platform/clock.js';
 import { newId } from '../../platform/ids.js';
 import type { PageLoader } from '../../platform/pagination.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { lockNames, Sql, type SqlRunner } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
 import { PluginRegistry } from '../registry/plugin-registry.js';
 import { Device } from './device.entity.js';
@@ -137,7 +136,8 @@ export class DevicesService {
   private async write(tx: SqlRunner, owner: Installation, registration: Registration): Promise<Device> {
     const { appId, installationId } = owner;
     const hash = this.hashOf(registration.gateway, registration.token);
-    await lock(tx, `${appId}:installation:${installationId}`, `${appId}:token:${hash.toString('hex')}`);
+    // Holds off other registrations of the same install and of the same token.
+    await lockNames(tx, `${appId}:installation:${installationId}`, `${appId}:token:${hash.toString('hex')}`);
     const id = await this.settleRow(tx, owner, registration.gateway, hash);
     const columns = this.devices.metadata.columns.map((it) => `${it.databaseName} AS "${it.propertyName}"`).join(', ');
     const [row] = await tx.query<Device>(
@@ -182,13 +182,5 @@ export class DevicesService {
       timeZone ?? null,
       this.clock.now(),
     ];
-  }
-}
-
-/** Holds off other registrations of the same install and of the same token, in one order for all of them. */
-async function lock(tx: SqlRunner, ...names: readonly string[]): Promise<void> {
-  const numbers = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE());
-  for (const number of numbers.sort((a, b) => (a < b ? -1 : 1))) {
-    await tx.query('SELECT pg_advisory_xact_lock($1)', [number.toString()]);
   }
 }

@@ -1,3 +1,4 @@
+import { type RoutableEvent } from '../routing/route.nudge.js';
 import type { SqlRunner } from '../../platform/sql.js';
 import type { CallbackDraft, EventDraft } from './callback.js';
 
@@ -17,7 +18,7 @@ const INSERT = `
       AS draft (app_id, integration_id, callback_id, received_at, parse_mode, id, position, key, alias_key,
                 kind, state, reason, detail, conversation, event, occurred_at)
     ON CONFLICT DO NOTHING
-    RETURNING app_id, id, callback_id, state
+    RETURNING app_id, id, integration_id, callback_id, state
   ), kept AS (
     INSERT INTO inbound_raw (app_id, integration_id, callback_id, received_at, method, path, query, headers, body)
     SELECT app_id, integration_id, callback_id, received_at, method, path, query, headers,
@@ -27,7 +28,7 @@ const INSERT = `
       AS raw (app_id, integration_id, callback_id, received_at, method, path, query, headers, body_start, body_size)
     WHERE callback_id IN (SELECT callback_id FROM stored)
   )
-  SELECT app_id, id, state FROM stored`;
+  SELECT app_id AS "appId", id, integration_id AS "integrationId", state FROM stored`;
 
 // Both guards write in key order, so that two flushes cannot wait for each other.
 const GUARD_PROOFS = `
@@ -46,9 +47,7 @@ const GUARD_WINDOWS = `
     WHERE guard.expires_at <= excluded.seen_at
   RETURNING integration_id, key`;
 
-export interface StoredEvent {
-  readonly app_id: string;
-  readonly id: string;
+export interface StoredEvent extends RoutableEvent {
   readonly state: string;
 }
 
@@ -61,7 +60,11 @@ export interface Draft {
 /** Inserts what is new, with the raw bytes of every callback that brought something new. */
 export async function insertDrafts(tx: SqlRunner, drafts: readonly Draft[]): Promise<StoredEvent[]> {
   const callbacks = [...new Set(drafts.map(({ callback }) => callback))];
-  return tx.query<StoredEvent>(INSERT, [...eventColumns(drafts), ...rawColumns(callbacks)], 'insert-callbacks');
+  return tx.query<StoredEvent & object>(
+    INSERT,
+    [...eventColumns(drafts), ...rawColumns(callbacks)],
+    'insert-callbacks',
+  );
 }
 
 function eventColumns(drafts: readonly Draft[]): unknown[][] {

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
 import { isUnavailable, Sql, type Transaction, unanswered } from '../../platform/sql.js';
-import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import { type RoutableEvent, ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
 import type { CallbackDraft, StoreResult } from './callback.js';
 import { type Draft, insertDrafts, reusedProofs, withoutRepeats } from './callback-sql.js';
 import { GroupCommit } from './group-commit.js';
@@ -80,10 +80,9 @@ export class CallbackStore {
     });
   }
 
-  private async nudgeRouter(tx: Transaction, events: readonly { app_id: string; id: string }[]): Promise<void> {
+  private async nudgeRouter(tx: Transaction, events: readonly RoutableEvent[]): Promise<void> {
     if (events.length === 0) return;
-    const data: RouteNudge = { apps: events.map(({ app_id }) => app_id), ids: events.map(({ id }) => id) };
-    await this.queue.enqueue(unanswered(tx), ROUTE_QUEUE, [{ data }]);
+    await this.queue.enqueue(unanswered(tx), ROUTE_QUEUE, [{ data: routeNudge(events) }]);
   }
 }
 

@@ -6,7 +6,7 @@ import { Clock } from '../../platform/clock.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
 import { IntegrationCache } from '../integrations/integration-cache.js';
-import { ROUTE_QUEUE, type RouteNudge } from '../routing/route.nudge.js';
+import { ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
 import { CallbackStore } from './callback-store.js';
 import { InboundEventRow, type InboundEventState, InboundRaw } from './inbound-event.entity.js';
 import { InboundService } from './inbound.service.js';
@@ -64,15 +64,15 @@ export class EventsService {
     return this.get(appId, id);
   }
 
-  private async routeAgain({ appId, id }: InboundEventRow): Promise<void> {
+  private async routeAgain(event: InboundEventRow): Promise<void> {
+    const { appId, id } = event;
     await this.sql.transaction(async (tx) => {
       await tx.query(
         `UPDATE inbound_event SET state = 'accepted', reason = NULL, detail = NULL, settled_at = NULL
          WHERE app_id = $1 AND id = $2 AND state IN ('ignored', 'failed', 'quarantined')`,
         [appId, id],
       );
-      const data: RouteNudge = { apps: [appId], ids: [id] };
-      await this.queue.enqueue(tx, ROUTE_QUEUE, [{ data }]);
+      await this.queue.enqueue(tx, ROUTE_QUEUE, [{ data: routeNudge([event]) }]);
     });
   }
 

@@ -1,6 +1,8 @@
+import { requestIdOf } from '../../platform/request.js';
+import { dashed } from '../../platform/ids.js';
 import type { HttpReply, RawRequest } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
@@ -40,8 +42,7 @@ export class InboundHttp {
   ) {}
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const requestId = requestIdOf(req);
-    res.setHeader('X-Request-Id', requestId);
+    const requestId = requestIdOf(req, res);
     try {
       send(res, await this.answer(req));
     } catch (error) {
@@ -110,17 +111,12 @@ function parseAddress(url: string): Address | undefined {
   const integrationId = id.startsWith('int_') ? id.slice(4) : id;
   if (!UUID.test(integrationId)) return undefined;
   return {
-    integrationId: dashed(integrationId),
+    // The one spelling under which the rest of the core knows an id.
+    integrationId: dashed(integrationId.replaceAll('-', '').toLowerCase()),
     secret,
     path: rest.join('/'),
     search: mark < 0 ? '' : url.slice(mark + 1),
   };
-}
-
-/** The one spelling under which the rest of the core knows an id. */
-function dashed(uuid: string): string {
-  const hex = uuid.replaceAll('-', '').toLowerCase();
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 const NOBODY = Buffer.alloc(32);
@@ -198,12 +194,6 @@ function headersOf(req: IncomingMessage): Record<string, string> {
     headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return headers;
-}
-
-function requestIdOf(req: IncomingMessage): string {
-  const given = req.headers['x-request-id'];
-  if (typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given)) return given;
-  return randomUUID();
 }
 
 function send(res: ServerResponse, { status, headers, body }: HttpReply): void {

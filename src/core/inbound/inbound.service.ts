@@ -85,7 +85,7 @@ export class InboundService {
     request: VerifiedRequest,
   ): Promise<HttpReply | undefined> {
     if (!adapter.query) return undefined;
-    const answer = await adapter.query(request, integration.config, this.reads.of(integration, adapter));
+    const answer = await adapter.query(request, integration.config, this.reads.of(integration));
     return answer && this.count(adapter, 'answered', answer);
   }
 

@@ -1,9 +1,10 @@
-import type { InboundAdapter, ReadPort, TagCommand } from '@bellhop/contracts';
+import type { ReadPort, TagCommand } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Sql } from '../../platform/sql.js';
 import { TagsService } from '../audiences/tags.service.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
-import { Directory, identityKey } from '../routing/directory.js';
+import { Directory } from '../routing/directory.js';
+import { NamedUsers } from '../routing/named-users.js';
 
 /** Of the integration, oldest first: acknowledged, and not in the tag store yet. */
 const WAITING_TAGS = `
@@ -24,28 +25,26 @@ export class ReadPorts {
     private readonly tags: TagsService,
   ) {}
 
-  of(integration: OpenedIntegration, adapter: InboundAdapter): ReadPort {
+  of(integration: OpenedIntegration): ReadPort {
     return {
       tagsOf: async (kind, values) => {
-        const users = await this.usersOf(integration, adapter, kind, values);
+        const users = await this.usersOf(integration, kind, values);
         return this.tagsOf(integration, kind, users);
       },
     };
   }
 
-  /** User ids by the vendor's; a value that is neither linked nor taken for a user id names nobody. */
+  /** User ids by the vendor's; values that name nobody are missing. */
   private async usersOf(
-    { row }: OpenedIntegration,
-    adapter: InboundAdapter,
+    integration: OpenedIntegration,
     kind: string,
     values: readonly string[],
   ): Promise<Map<string, string>> {
-    const advised = adapter.manifest.identities.find((identity) => identity.kind === kind)?.direct ?? false;
-    const direct = row.settings.identitiesAreUserIds ?? advised;
-    const names = values.map((value) => ({ integrationId: row.id, kind, value }));
-    const links = await this.directory.linkedUsers(this.sql, row.appId, names);
-    const users = names.map((name) => [name.value, links.get(identityKey(name)) ?? (direct && name.value)] as const);
-    return new Map(users.filter((entry): entry is [string, string] => entry[1] !== false));
+    const { id: integrationId, appId } = integration.row;
+    const names = values.map((value) => ({ integrationId, kind, value }));
+    const users = await NamedUsers.find(this.directory, this.sql, appId, names);
+    const found = names.map((name) => [name.value, users.of(integration, name)] as const);
+    return new Map(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
   }
 
   /** What waits is read before what is stored: a command that is routed in between is then in both, never in neither. */

@@ -1,3 +1,4 @@
+import { FreshCache } from '../../platform/fresh-cache.js';
 import { readConfig } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
@@ -8,9 +9,6 @@ import { type Plugin, PluginRegistry } from '../registry/plugin-registry.js';
 import { Integration } from './integration.entity.js';
 import { IntegrationSettings } from './integration.settings.js';
 
-/** Changes made by another process are seen after this time at the latest. */
-const FRESH_MS = 2_000;
-
 /** An integration ready for use: its plugin and its settings with the secrets in place. */
 export interface OpenedIntegration {
   readonly row: Integration;
@@ -18,30 +16,28 @@ export interface OpenedIntegration {
   readonly config: object;
 }
 
-interface Entry<T> {
-  readonly loadedAt: number;
-  readonly value: Promise<T>;
-}
-
 /** What the secrets of an integration are sealed to. */
 export const integrationContext = (appId: string, id: string): string => `integration:${appId}:${id}`;
 
-/** Integrations by id and by app, opened once and kept for {@link FRESH_MS}. */
+/** Integrations by id and by app, opened once and kept for a moment. */
 @Injectable()
 export class IntegrationCache {
-  private readonly byId = new Map<string, Entry<OpenedIntegration | undefined>>();
-  private readonly channels = new Map<string, Entry<OpenedIntegration[]>>();
+  private readonly byId: FreshCache<OpenedIntegration | undefined>;
+  private readonly channels: FreshCache<OpenedIntegration[]>;
 
   constructor(
     @InjectRepository(Integration) private readonly integrations: Repository<Integration>,
     private readonly registry: PluginRegistry,
     private readonly vault: Vault,
-    private readonly clock: Clock,
-  ) {}
+    clock: Clock,
+  ) {
+    this.byId = new FreshCache(clock);
+    this.channels = new FreshCache(clock);
+  }
 
   /** Undefined when there is none, or when its plugin is not loaded. */
   find(id: string): Promise<OpenedIntegration | undefined> {
-    return this.cached(this.byId, id, async () => {
+    return this.byId.get(id, async () => {
       const row = await this.integrations.findOneBy({ id });
       return row ? this.open(row) : undefined;
     });
@@ -49,7 +45,7 @@ export class IntegrationCache {
 
   /** The app's integrations that reach devices, oldest first. */
   channelsOf(appId: string): Promise<OpenedIntegration[]> {
-    return this.cached(this.channels, appId, async () => {
+    return this.channels.get(appId, async () => {
       const rows = await this.integrations.find({ where: { appId }, order: { id: 'ASC' } });
       const gateways = rows.filter((row) => this.registry.find(row.plugin)?.outbound?.manifest.gateway);
       return gateways.map((row) => this.open(row)).filter((opened) => opened !== undefined);
@@ -57,8 +53,8 @@ export class IntegrationCache {
   }
 
   forget(appId: string, id: string): void {
-    this.byId.delete(id);
-    this.channels.delete(appId);
+    this.byId.forget(id);
+    this.channels.forget(appId);
   }
 
   private open(row: Integration): OpenedIntegration | undefined {
@@ -69,16 +65,5 @@ export class IntegrationCache {
     // Rows of an earlier release lack the settings that came later.
     row.settings = { ...new IntegrationSettings(), ...row.settings };
     return { row, plugin, config };
-  }
-
-  private cached<T>(entries: Map<string, Entry<T>>, key: string, load: () => Promise<T>): Promise<T> {
-    const now = this.clock.now().getTime();
-    const known = entries.get(key);
-    if (known && Math.abs(now - known.loadedAt) < FRESH_MS) return known.value;
-    const value = load();
-    entries.set(key, { loadedAt: now, value });
-    value.catch(() => entries.delete(key));
-    if (entries.size > 10_000) entries.clear();
-    return value;
   }
 }

@@ -1,10 +1,10 @@
-import { type AppError, TooManyCallsError } from '@bellhop/contracts';
-import { refusedByVendor, type VendorRefusal } from './vendor-refusal.js';
+import { type AppError, type SendFailure, TooManyCallsError } from '@bellhop/contracts';
+import { refusedByVendor } from './vendor-refusal.js';
 
 const NOW = new Date('2026-11-20T08:00:00Z');
 
 describe('a refusal of a vendor', () => {
-  it.each<[refusal: VendorRefusal, status: number]>([
+  it.each<[refusal: SendFailure, status: number]>([
     [{ kind: 'rejected', reason: 'r' }, 422],
     [{ kind: 'invalidTarget', reason: 'r' }, 422],
     [{ kind: 'wrongBinding', reason: 'r' }, 409],
@@ -18,7 +18,7 @@ describe('a refusal of a vendor', () => {
     expect([code, told]).toEqual(['r', status]);
   });
 
-  it.each<[refusal: VendorRefusal, seconds: number]>([
+  it.each<[refusal: SendFailure, seconds: number]>([
     [{ kind: 'throttled', reason: 'r', scope: 'channel', retryAfterMs: 1_200 }, 2],
     [{ kind: 'throttled', reason: 'r', scope: 'channel' }, 60],
     [{ kind: 'quotaExhausted', reason: 'r', resetsAt: new Date(NOW.getTime() + 90_000) }, 90],

@@ -1,8 +1,6 @@
-import { AppError, type SendOutcome, TooManyCallsError } from '@bellhop/contracts';
+import { AppError, type SendFailure, TooManyCallsError } from '@bellhop/contracts';
 import { Logger } from '@nestjs/common';
 import type { OpenedIntegration } from './integration-cache.js';
-
-export type VendorRefusal = Exclude<SendOutcome, { kind: 'accepted' }>;
 
 /** Where a vendor does not say when to come back. */
 const DEFAULT_PAUSE_SECONDS = 60;
@@ -24,7 +22,7 @@ export async function askVendor<T>({ plugin, row }: OpenedIntegration, call: () 
 }
 
 /** The problem document for a call that a vendor did not accept; its code is the stable one of the outcome. */
-export function refusedByVendor(refusal: VendorRefusal, now: Date): AppError {
+export function refusedByVendor(refusal: SendFailure, now: Date): AppError {
   const { reason } = refusal;
   switch (refusal.kind) {
     case 'rejected':
@@ -47,12 +45,12 @@ export function refusedByVendor(refusal: VendorRefusal, now: Date): AppError {
   }
 }
 
-function tooMany(refusal: VendorRefusal, ms = DEFAULT_PAUSE_SECONDS * 1000): TooManyCallsError {
+function tooMany(refusal: SendFailure, ms = DEFAULT_PAUSE_SECONDS * 1000): TooManyCallsError {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   return new TooManyCallsError(refusal.reason, told('The vendor allows no more calls now.', refusal), seconds);
 }
 
-function told(words: string, { vendorCode, detail }: VendorRefusal): string {
+function told(words: string, { vendorCode, detail }: SendFailure): string {
   const theirs = [vendorCode, detail].filter(Boolean).join(' ');
   return theirs ? `${words} Its answer: ${theirs}` : words;
 }

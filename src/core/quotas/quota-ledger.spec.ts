@@ -1,4 +1,5 @@
 import type { QuotaRule } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { readFileSync } from 'node:fs';
 import { DataSource } from 'typeorm';
 import { type FreshDatabase, freshDatabase } from '../../../test/support/postgres.js';
@@ -63,13 +64,14 @@ describe('QuotaLedger', () => {
       expect(verdict).toEqual(step.expect === 'send' ? { open: true } : refusal);
       if (step.vendorReply === 1008) {
         await sql.transaction(async (tx) => {
-          await ledger.release(tx, key, [deliveryId]);
+          await ledger.release(tx, [deliveryId]);
           await ledger.freeze(tx, key, now);
         });
       } else if (verdict.open) {
-        await sql.transaction((tx) => ledger.spend(tx, key, [deliveryId]));
+        await sql.transaction((tx) => ledger.spend(tx, [deliveryId]));
       }
     }
+    executed('rongcloud/quota-ledger.json', id);
   });
 
   it('never reserves more than the rules allow, whoever asks at the same time', async () => {
@@ -94,8 +96,8 @@ describe('QuotaLedger', () => {
     await reserve('back', now, 0, unmade);
     await reserve('back', now, 0, made);
     await (sqls[0] as Sql).transaction(async (tx) => {
-      await (ledgers[0] as QuotaLedger).spend(tx, key, [made]);
-      await (ledgers[0] as QuotaLedger).release(tx, key, [unmade, made]);
+      await (ledgers[0] as QuotaLedger).spend(tx, [made]);
+      await (ledgers[0] as QuotaLedger).release(tx, [unmade, made]);
     });
     expect((await (ledgers[0] as QuotaLedger).state(key, now)).rules).toEqual([
       { id: 'hour', limit: 2, used: 1 },

@@ -1,8 +1,7 @@
 import type { QuotaRule } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
-import { createHash } from 'node:crypto';
 import { newId } from '../../platform/ids.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { lockNames, Sql, type SqlRunner } from '../../platform/sql.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { callsWithin, judgeQuota, type LedgerState, longestWindowMs, type QuotaVerdict } from './quota-window.js';
 
@@ -26,27 +25,34 @@ export interface QuotaState {
   readonly nextAt: Date | null;
 }
 
+// What no window reaches back to, and what the delivery reserved before.
+const CLEAR = `
+  DELETE FROM quota_entry
+  WHERE ledger = $1 AND ((state = 'spent' AND at <= $3) OR (state = 'reserved' AND delivery_id = $2))`;
+
 const LOAD = `
   SELECT (SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM quota_entry WHERE ledger = $1 AND at > $2) AS calls,
          (SELECT frozen_until FROM quota_freeze WHERE ledger = $1) AS "frozenUntil"`;
 
 /**
- * Calls that were made or reserved against what vendors allow. Every change of a ledger happens under its lock, so that
- * any number of processes together never exceed it; a reservation must be committed before its call is made.
+ * Calls that were made or reserved against what vendors allow. Whatever takes room in a ledger happens under its lock,
+ * so that any number of processes together never exceed it; a reservation must be committed before its call is made.
  */
 @Injectable()
 export class QuotaLedger {
   constructor(private readonly sql: Sql) {}
 
-  /** Reserves the call of a delivery, or finds the reservation that it has already. */
-  async reserve(tx: SqlRunner, { key, rules }: Ledger, deliveryId: string, now: Date): Promise<QuotaVerdict> {
-    await lock(tx, key);
-    const [held] = await tx.query(
-      `SELECT 1 FROM quota_entry WHERE ledger = $1 AND delivery_id = $2 AND state = 'reserved'`,
-      [key, deliveryId],
-    );
-    if (held) return { open: true };
-    const verdict = judgeQuota(await this.load(tx, { key, rules }, now), rules, now);
+  /** Holds the ledger until the end of the transaction. Taken before the rows of notifications, wherever both are. */
+  async lock(tx: SqlRunner, { key }: Ledger): Promise<void> {
+    await lockNames(tx, `quota:${key}`);
+  }
+
+  /** Reserves the call of a delivery for this moment; a reservation from before moves, since calls count when they are made. */
+  async reserve(tx: SqlRunner, ledger: Ledger, deliveryId: string, now: Date): Promise<QuotaVerdict> {
+    const { key, rules } = ledger;
+    await this.lock(tx, ledger);
+    await tx.query(CLEAR, [key, deliveryId, beginOf(rules, now)]);
+    const verdict = judgeQuota(await this.load(tx, ledger, now), rules, now);
     if (!verdict.open) return verdict;
     await tx.query('INSERT INTO quota_entry (id, ledger, delivery_id, at) VALUES ($1, $2, $3, $4)', [
       newId(),
@@ -58,22 +64,18 @@ export class QuotaLedger {
   }
 
   /** The call was made, or may have been: it counts for good. */
-  async spend(tx: SqlRunner, { key }: Ledger, deliveryIds: readonly string[]): Promise<void> {
+  async spend(tx: SqlRunner, deliveryIds: readonly string[]): Promise<void> {
     if (deliveryIds.length === 0) return;
     await tx.query(
-      `UPDATE quota_entry SET state = 'spent' WHERE ledger = $1 AND delivery_id = ANY($2::uuid[]) AND state = 'reserved'`,
-      [key, deliveryIds],
+      `UPDATE quota_entry SET state = 'spent' WHERE delivery_id = ANY($1::uuid[]) AND state = 'reserved'`,
+      [deliveryIds],
     );
   }
 
   /** The call was surely not made. */
-  async release(tx: SqlRunner, { key }: Ledger, deliveryIds: readonly string[]): Promise<void> {
+  async release(tx: SqlRunner, deliveryIds: readonly string[]): Promise<void> {
     if (deliveryIds.length === 0) return;
-    await lock(tx, key);
-    await tx.query(
-      `DELETE FROM quota_entry WHERE ledger = $1 AND delivery_id = ANY($2::uuid[]) AND state = 'reserved'`,
-      [key, deliveryIds],
-    );
+    await tx.query(`DELETE FROM quota_entry WHERE delivery_id = ANY($1::uuid[]) AND state = 'reserved'`, [deliveryIds]);
   }
 
   /**
@@ -81,7 +83,7 @@ export class QuotaLedger {
    * until the vendor's time, or until the first call of the shortest window has left it.
    */
   async freeze(tx: SqlRunner, ledger: Ledger, now: Date, resetsAt?: Date): Promise<void> {
-    await lock(tx, ledger.key);
+    await this.lock(tx, ledger);
     const until = resetsAt ?? endOfWindow(await this.load(tx, ledger, now), ledger.rules, now);
     await tx.query(
       `INSERT INTO quota_freeze AS known (ledger, frozen_until) VALUES ($1, $2)
@@ -106,17 +108,14 @@ export class QuotaLedger {
   }
 
   private async load(tx: SqlRunner, { key, rules }: Ledger, now: Date): Promise<LedgerState> {
-    const since = new Date(now.getTime() - longestWindowMs(rules));
-    const [state] = await tx.query<{ calls: Date[]; frozenUntil: Date | null }>(LOAD, [key, since]);
+    const values = [key, beginOf(rules, now)];
+    const [state] = await tx.query<{ calls: Date[]; frozenUntil: Date | null }>(LOAD, values);
     return state ?? { calls: [] };
   }
 }
 
-/** Until the end of the transaction. */
-async function lock(tx: SqlRunner, key: string): Promise<void> {
-  const number = createHash('sha256').update(`quota:${key}`).digest().readBigInt64BE();
-  await tx.query('SELECT pg_advisory_xact_lock($1)', [number.toString()]);
-}
+/** What was called until then counts no more. */
+const beginOf = (rules: readonly QuotaRule[], now: Date): Date => new Date(now.getTime() - longestWindowMs(rules));
 
 function endOfWindow({ calls }: LedgerState, rules: readonly QuotaRule[], now: Date): Date {
   const rolling = rules.flatMap(({ window }) => ('rollingMs' in window ? window.rollingMs : []));

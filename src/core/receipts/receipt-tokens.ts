@@ -1,3 +1,4 @@
+import { dashed } from '../../platform/ids.js';
 import { RECEIPT_LENGTH } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { type Signer, Vault } from '../../platform/vault.js';
@@ -39,6 +40,4 @@ export class ReceiptTokens {
   }
 }
 
-function uuidOf(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
+const uuidOf = (bytes: Buffer): string => dashed(bytes.toString('hex'));

@@ -59,29 +59,12 @@ export class AudienceSlices {
   ): Promise<Slice> {
     const { appId, channel, effective, after, limit } = input;
     if (!effective) return last([]);
-    if (takesAudience(channel, effective)) return last(await this.wholeAudience(tx, appId, channel, effective));
     if (effective.kind === 'users') return last(await this.vendorUsers(tx, appId, channel, effective.users));
+    if (takesAudience(channel, effective)) return last([wholeAudience(channel, effective)]);
     const clause = audienceQuery(effective, 2);
     const users = await this.directory.usersOfAudience(tx, appId, clause, after, limit);
     const candidates = await this.vendorUsers(tx, appId, channel, users);
     return { candidates, until: users.length < limit ? null : (users.at(-1) ?? null) };
-  }
-
-  /** One delivery for all of them: the vendor finds the devices. People whom it does not know are told apart. */
-  private async wholeAudience(
-    tx: SqlRunner,
-    appId: string,
-    channel: OpenedIntegration,
-    effective: EffectiveAudience,
-  ): Promise<Candidate[]> {
-    const whole = (audience: EffectiveAudience): Candidate => {
-      return { userId: null, person: undefined, through: { channel, target: { kind: 'audience', audience } } };
-    };
-    if (effective.kind !== 'users') return [whole(effective)];
-    const people = await this.vendorUsers(tx, appId, channel, effective.users);
-    const known = people.flatMap(({ through }) => (through?.target.kind === 'vendorUser' ? through.target.userId : []));
-    const unknown = people.filter(({ through }) => !through);
-    return known.length > 0 ? [whole({ kind: 'users', users: known }), ...unknown] : unknown;
   }
 
   /** People under the names that the channel's vendor has for them. */
@@ -128,7 +111,7 @@ export class AudienceSlices {
 }
 
 /** Whether the vendor itself can find the people of such an audience. */
-export function takesAudience({ plugin }: OpenedIntegration, { kind }: EffectiveAudience): boolean {
+export function takesAudience({ plugin }: OpenedIntegration, { kind }: Pick<EffectiveAudience, 'kind'>): boolean {
   return plugin.outbound?.manifest.capabilities.send?.audiences?.includes(kind) ?? false;
 }
 
@@ -137,6 +120,11 @@ export function ownClause(effective: EffectiveAudience, gateway: string | undefi
   const { where, values } = audienceQuery(effective, 2);
   if (!gateway) return { where, values };
   return { where: `(${where}) AND d.gateway = $${values.length + 2}`, values: [...values, gateway] };
+}
+
+/** One delivery for all of them: the vendor finds the devices. */
+function wholeAudience(channel: OpenedIntegration, audience: EffectiveAudience): Candidate {
+  return { userId: null, person: undefined, through: { channel, target: { kind: 'audience', audience } } };
 }
 
 const last = (candidates: readonly Candidate[]): Slice => ({ candidates, until: null });

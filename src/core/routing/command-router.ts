@@ -6,7 +6,8 @@ import { NotificationIntake } from '../broadcasts/notification-intake.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import type { PlanContext } from './delivery-plan.js';
-import { Directory, identityKey } from './directory.js';
+import { Directory } from './directory.js';
+import { NamedUsers } from './named-users.js';
 
 /** How long a push that was commanded is worth sending. */
 const COMMAND_TTL_SECONDS = 24 * 60 * 60;
@@ -44,7 +45,7 @@ export class CommandRouter {
       const integration = opened.get(row.integrationId);
       return integration ? [{ row, integration }] : [];
     });
-    const userOf = await this.userIds(tx, context.app.id, commands);
+    const users = await this.usersOf(tx, context.app.id, commands);
     const settled: Settlement[] = [];
     let changes: TagChange[] = [];
     const applyTags = async (): Promise<void> => {
@@ -54,13 +55,19 @@ export class CommandRouter {
     for (const { row, integration } of commands) {
       const { tags, request } = row.event;
       const settlement = { row, plugin: integration.plugin.id, state: 'routed' as const };
-      if (tags) changes.push({ userIds: userOf(integration, tags), tags: tags.tags, version: row.id });
+      if (tags) changes.push({ userIds: usersBehind(users, integration, tags), tags: tags.tags, version: row.id });
       if (!request) {
         settled.push({ ...settlement, reason: 'applied' });
         continue;
       }
       await applyTags();
-      const notificationId = await this.begin(tx, context, row, request, userOf(integration, usersIn(request)));
+      const notificationId = await this.begin(
+        tx,
+        context,
+        row,
+        request,
+        usersBehind(users, integration, usersIn(request)),
+      );
       settled.push({ ...settlement, notificationId });
     }
     await applyTags();
@@ -89,29 +96,26 @@ export class CommandRouter {
     return this.intake.begin(tx, context, request, { eventId, integrationId });
   }
 
-  /** Our user ids for the vendor's, for all commands at once. A name without a link stands for itself where the plugin advises so. */
-  private async userIds(
+  /** Of all commands at once. */
+  private usersOf(
     tx: SqlRunner,
     appId: string,
-    commands: readonly { row: AcceptedEvent; integration: OpenedIntegration }[],
-  ): Promise<(integration: OpenedIntegration, names: Names) => string[]> {
-    const queries = commands.flatMap(({ row: { event, integrationId } }) =>
-      [event.tags, event.request && usersIn(event.request)].flatMap((names) =>
-        names ? names.users.map((value) => ({ integrationId, kind: names.identityKind, value })) : [],
+    commands: readonly { readonly row: AcceptedEvent }[],
+  ): Promise<NamedUsers> {
+    const names = commands.flatMap(({ row: { event, integrationId } }) =>
+      [event.tags, event.request && usersIn(event.request)].flatMap((meant) =>
+        meant ? meant.users.map((value) => ({ integrationId, kind: meant.identityKind, value })) : [],
       ),
     );
-    const links = await this.directory.linkedUsers(tx, appId, queries);
-    return ({ row, plugin }, { identityKind: kind, users }) => {
-      const advised = plugin.inbound?.manifest.identities.find((identity) => identity.kind === kind)?.direct ?? false;
-      const direct = row.settings.identitiesAreUserIds ?? advised;
-      const found = users.map(
-        (value) => links.get(identityKey({ integrationId: row.id, kind, value })) ?? (direct ? value : undefined),
-      );
-      return [...new Set(found.filter((user) => user !== undefined))];
-    };
+    return NamedUsers.find(this.directory, tx, appId, names);
   }
 }
 
 type Names = Pick<TagCommand, 'identityKind' | 'users'>;
 
 const usersIn = ({ identityKind, audience }: PushRequest): Names => ({ identityKind, users: audience.users ?? [] });
+
+/** Each once; names that nobody is known by are left out. */
+function usersBehind(users: NamedUsers, integration: OpenedIntegration, { identityKind: kind, users: values }: Names) {
+  return [...new Set(values.flatMap((value) => users.of(integration, { kind, value }) ?? []))];
+}

@@ -1,6 +1,7 @@
 import type { App } from '../../access/app.entity.js';
 import { notBefore, type Schedule } from '../broadcasts/schedule.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
+import { takesAudience } from './audience-slices.js';
 import type { Candidate, ConsideredDevice } from './candidate.js';
 import { factsOf, type Intent } from './facts.js';
 import { type Facts, type SkipReason, whether } from './whether.js';
@@ -19,6 +20,32 @@ export interface DeliveryPlan {
   readonly skip: SkipReason | undefined;
   /** Undefined: at once. */
   readonly notBefore: Date | undefined;
+}
+
+/** Decides for everybody of a slice. Those whom a vendor takes together become one delivery, each judged alone before. */
+export function planDeliveries(
+  intent: Intent,
+  schedule: Schedule,
+  candidates: readonly Candidate[],
+  context: PlanContext,
+): readonly DeliveryPlan[] {
+  const plans = candidates.map((candidate) => planDelivery(intent, schedule, candidate, context));
+  const together = plans.filter(isOneOfMany);
+  return together.length > 0 ? [joined(together), ...plans.filter((plan) => !isOneOfMany(plan))] : plans;
+}
+
+function isOneOfMany({ candidate: { through }, skip }: DeliveryPlan): boolean {
+  return !skip && through?.target.kind === 'vendorUser' && takesAudience(through.channel, { kind: 'users' });
+}
+
+function joined(plans: readonly DeliveryPlan[]): DeliveryPlan {
+  const [first] = plans as [DeliveryPlan];
+  const channel = first.channel as OpenedIntegration;
+  const users = plans.flatMap(({ candidate: { through } }) =>
+    through?.target.kind === 'vendorUser' ? through.target.userId : [],
+  );
+  const target = { kind: 'audience', audience: { kind: 'users', users } } as const;
+  return { ...first, candidate: { userId: null, person: undefined, through: { channel, target } } };
 }
 
 /** Decides whether a candidate is told, through which channel, and when. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ContentType, InboundEvent } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { App } from '../../access/app.entity.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { Integration } from '../integrations/integration.entity.js';
@@ -268,7 +269,7 @@ describe('the copy cases of the file', () => {
 
   // Devices without a key go by the language of the notification: one with built-in words, and one without.
   describe.each(['zh-CN', 'ja'])('to devices that speak %s', (locale) => {
-    it.each(file.cases.map((each) => [each.id, each] as const))('%s', (_id, { message, device, expect: expected }) => {
+    it.each(file.cases.map((each) => [each.id, each] as const))('%s', (id, { message, device, expect: expected }) => {
       const { type, body, pushContent, forcePushContent, forced, needPushNick, fromNick } = message;
       const said: Partial<InboundEvent> = {
         sender: { id: 'u1', name: fromNick, role: 'user' },
@@ -278,6 +279,7 @@ describe('the copy cases of the file', () => {
       const shown = content(said, { locale, templates });
       expect(copyFor(shown, device.customContentKey ?? locale).body ?? null).toBe(expected);
       expect(intentOf({ ...bare, ...said }, INTEGRATION, shown).hasCopy).toBe(expected !== null);
+      executed('nim/push-copy-resolution.json', id);
     });
   });
 

@@ -11,6 +11,7 @@ import { TemplatesService } from '../templates/templates.service.js';
 import { PresenceService } from '../users/presence.service.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import { AudienceSlices } from './audience-slices.js';
+import type { Candidate } from './candidate.js';
 import { CommandRouter, isCommand, type Settlement } from './command-router.js';
 import { contentOf, intentOf, localeOf } from './event-content.js';
 import { type NotificationDraft, Planner } from './planner.js';
@@ -55,6 +56,19 @@ interface Words {
   readonly templates: readonly CopyTemplate[];
 }
 
+/** What routing needs to know of an app besides the rows of its events. */
+interface AppFacts extends Words {
+  /** Its integrations that reach devices. */
+  readonly channels: readonly OpenedIntegration[];
+}
+
+/** Everything that comes from caches. */
+interface Surroundings {
+  readonly apps: ReadonlyMap<string, AppFacts>;
+  /** Those of the events, and the channels that these name besides devices. */
+  readonly integrations: ReadonlyMap<string, OpenedIntegration>;
+}
+
 /** Turns accepted events into notifications and changes of state, a batch per transaction. */
 @Injectable()
 export class EventRouter {
@@ -82,7 +96,9 @@ export class EventRouter {
   /** @param alone leaves the rest of the conversation out, so that one bad event does not take it along. */
   private async attempt(nudge: RouteNudge, alone: boolean): Promise<void> {
     try {
-      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge, alone));
+      // Before the transaction, which would otherwise wait for a second connection while it holds one.
+      const surroundings = await this.look(nudge);
+      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge, surroundings, alone));
       for (const { row, plugin, state } of settled) this.metrics.events.inc({ plugin, kind: row.event.kind, state });
     } catch (error) {
       if (isUnavailable(error)) throw error;
@@ -90,11 +106,39 @@ export class EventRouter {
     }
   }
 
-  private async routeAll(tx: SqlRunner, { apps, ids }: RouteNudge, alone: boolean): Promise<Settlement[]> {
+  private async look({ apps, integrations }: RouteNudge): Promise<Surroundings> {
+    const facts = [...new Set(apps)].map(async (id) => [id, await this.factsOf(id)] as const);
+    const opened = await this.openAll(integrations);
+    const others = [...opened.values()].flatMap(({ row }) => row.settings.alsoThrough);
+    const channels = await this.openAll(others.map((id) => internalId('int', id)));
+    return { apps: new Map(await Promise.all(facts)), integrations: new Map([...opened, ...channels]) };
+  }
+
+  private async factsOf(appId: string): Promise<AppFacts> {
+    const [app, channels, templates] = await Promise.all([
+      this.access.getApp(appId),
+      this.integrations.channelsOf(appId),
+      this.templates.forEvents(appId),
+    ]);
+    return { app, channels, templates };
+  }
+
+  private async openAll(ids: readonly string[]): Promise<Map<string, OpenedIntegration>> {
+    const opened = await Promise.all([...new Set(ids)].map((id) => this.integrations.find(id)));
+    return new Map(opened.filter((entry) => entry !== undefined).map((entry) => [entry.row.id, entry]));
+  }
+
+  private async routeAll(
+    tx: SqlRunner,
+    { apps, ids }: RouteNudge,
+    surroundings: Surroundings,
+    alone: boolean,
+  ): Promise<Settlement[]> {
     const rows = await tx.query<AcceptedEvent>(CLAIM, [apps, ids, alone], 'claim-events');
     const settled: Settlement[] = [];
-    for (const [appId, events] of Map.groupBy(rows, ({ appId }) => appId)) {
-      settled.push(...(await this.routeApp(tx, appId, events)));
+    for (const [appId, events] of Map.groupBy(rows, (row) => row.appId)) {
+      const facts = surroundings.apps.get(appId) as AppFacts;
+      settled.push(...(await this.routeApp(tx, facts, events, surroundings.integrations)));
     }
     await this.settle(tx, settled);
     return settled;
@@ -104,7 +148,7 @@ export class EventRouter {
   private async isolate(nudge: RouteNudge, alone: boolean, error: Error): Promise<void> {
     if (!alone) {
       for (const [i, id] of nudge.ids.entries())
-        await this.attempt({ apps: [nudge.apps[i] as string], ids: [id] }, true);
+        await this.attempt({ ...nudge, apps: [nudge.apps[i] as string], ids: [id] }, true);
       return;
     }
     this.log.error({ event: nudge.ids[0], cause: error.message }, 'Event cannot be routed');
@@ -115,19 +159,18 @@ export class EventRouter {
     );
   }
 
-  private async routeApp(tx: SqlRunner, appId: string, rows: readonly AcceptedEvent[]): Promise<Settlement[]> {
-    const [app, channels, templates] = await Promise.all([
-      this.access.getApp(appId),
-      this.integrations.channelsOf(appId),
-      this.templates.forEvents(appId),
-    ]);
-    const opened = await this.openAll(rows);
+  private async routeApp(
+    tx: SqlRunner,
+    { app, channels, templates }: AppFacts,
+    rows: readonly AcceptedEvent[],
+    opened: ReadonlyMap<string, OpenedIntegration>,
+  ): Promise<Settlement[]> {
     const [orders, events] = partition(rows, isCommand);
     const context = { app, channels, now: this.clock.now() };
     const done = await this.commands.carryOut(tx, context, orders, opened);
-    const found = await this.recipients.resolve(tx, appId, events, opened, channels);
-    const resolved = await this.withOtherChannels(tx, appId, found);
-    await this.applyPresence(tx, appId, resolved);
+    const found = await this.recipients.resolve(tx, app.id, events, opened, channels);
+    const resolved = await this.withOtherChannels(tx, app.id, found, opened);
+    await this.applyPresence(tx, app.id, resolved);
     const drafts = new Map<string, NotificationDraft>();
     const settled = [...Map.groupBy(resolved, ({ row }) => row.callbackId).values()].flatMap((callback) =>
       this.routeCallback(callback, { app, templates }, drafts),
@@ -175,28 +218,29 @@ export class EventRouter {
     tx: SqlRunner,
     appId: string,
     resolved: readonly ResolvedEvent[],
-  ): Promise<ResolvedEvent[]> {
-    return Promise.all(
-      resolved.map(async (event) => {
-        const { row, integration, userIds, candidates } = event;
-        const { alsoThrough } = integration.row.settings;
-        if (alsoThrough.length === 0 || !row.event.push.notify || userIds.length === 0) return event;
-        const opened = await Promise.all(alsoThrough.map((id) => this.integrations.find(internalId('int', id))));
-        const channels = opened.filter(
-          (channel) => channel?.row.appId === appId && channel.plugin.outbound,
-        ) as OpenedIntegration[];
-        const others = await Promise.all(
-          channels.map((channel) => this.slices.vendorUsers(tx, appId, channel, userIds)),
-        );
-        return { ...event, candidates: [...candidates, ...others.flat()] };
-      }),
-    );
-  }
-
-  private async openAll(rows: readonly AcceptedEvent[]): Promise<Map<string, OpenedIntegration>> {
-    const ids = [...new Set(rows.map(({ integrationId }) => integrationId))];
-    const opened = await Promise.all(ids.map((id) => this.integrations.find(id)));
-    return new Map(opened.filter((entry) => entry !== undefined).map((entry) => [entry.row.id, entry]));
+    opened: ReadonlyMap<string, OpenedIntegration>,
+  ): Promise<readonly ResolvedEvent[]> {
+    const others = resolved.map((event) => otherChannelsOf(event, opened));
+    const wanted = new Map<OpenedIntegration, string[]>();
+    for (const [i, channels] of others.entries()) {
+      for (const channel of channels) {
+        wanted.set(channel, [...(wanted.get(channel) ?? []), ...(resolved[i]?.userIds ?? [])]);
+      }
+    }
+    const people = new Map<OpenedIntegration, Map<string | null, Candidate[]>>();
+    for (const [channel, userIds] of wanted) {
+      const candidates = await this.slices.vendorUsers(tx, appId, channel, [...new Set(userIds)]);
+      people.set(
+        channel,
+        Map.groupBy(candidates, ({ userId }) => userId),
+      );
+    }
+    return resolved.map((event, i) => {
+      const more = (others[i] ?? []).flatMap((channel) =>
+        event.userIds.flatMap((userId) => people.get(channel)?.get(userId) ?? []),
+      );
+      return more.length === 0 ? event : { ...event, candidates: [...event.candidates, ...more] };
+    });
   }
 
   private async applyPresence(tx: SqlRunner, appId: string, resolved: readonly ResolvedEvent[]): Promise<void> {
@@ -229,6 +273,19 @@ export class EventRouter {
     ];
     await tx.query(SETTLE, values, 'settle-events');
   }
+}
+
+/** Channels that the people of an event are told through besides their devices. */
+function otherChannelsOf(
+  { row, integration, userIds }: ResolvedEvent,
+  opened: ReadonlyMap<string, OpenedIntegration>,
+): OpenedIntegration[] {
+  if (!row.event.push.notify || userIds.length === 0) return [];
+  const channels = integration.row.settings.alsoThrough.map((id) => opened.get(internalId('int', id)));
+  return channels.filter(
+    (channel): channel is OpenedIntegration =>
+      channel?.row.appId === row.appId && channel.plugin.outbound?.manifest.capabilities.send !== undefined,
+  );
 }
 
 function settlementOf(resolved: ResolvedEvent, last: ResolvedEvent | undefined, notificationId?: string): Settlement {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { executed } from '@bellhop/contracts/testing';
 import { inWindow, wallClock } from './quiet-hours.js';
 
 interface Window {
@@ -15,8 +16,9 @@ const { cases } = JSON.parse(
 ) as { cases: readonly Window[] };
 
 describe('inWindow', () => {
-  it.each(cases.map((each) => [each.id, each] as const))('%s', (_id, { start, end, now, quiet }) => {
+  it.each(cases.map((each) => [each.id, each] as const))('%s', (id, { start, end, now, quiet }) => {
     expect(inWindow(start, end, now)).toBe(quiet);
+    executed('nim/dnd-window.json', id);
   });
 
   it('meets as many cases as the file was made with', () => {

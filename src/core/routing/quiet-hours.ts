@@ -1,22 +1,9 @@
-const formats = new Map<string, Intl.DateTimeFormat>();
+import { partsIn } from '../../platform/zoned-time.js';
 
 /** Local wall clock `HH:mm` in an IANA zone. An unknown zone counts as UTC. */
 export function wallClock(now: Date, zone: string): string {
-  let format = formats.get(zone);
-  if (!format) {
-    format = formatFor(zone);
-    formats.set(zone, format);
-  }
-  return format.format(now);
-}
-
-function formatFor(zone: string): Intl.DateTimeFormat {
-  const options = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
-  try {
-    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone });
-  } catch {
-    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' });
-  }
+  const { hour, minute } = partsIn(now, zone);
+  return `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
 }
 
 /**

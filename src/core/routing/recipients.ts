@@ -4,7 +4,8 @@ import type { SqlRunner } from '../../platform/sql.js';
 import { CallbackDevices } from '../devices/callback-devices.js';
 import { DevicesService } from '../devices/devices.service.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
-import { Directory, type DirectoryDevice, identityKey, type Person } from './directory.js';
+import { Directory, type DirectoryDevice, type Person } from './directory.js';
+import { NamedUsers } from './named-users.js';
 import type { AcceptedEvent } from './accepted-event.js';
 import type { Candidate } from './candidate.js';
 
@@ -24,8 +25,6 @@ interface Claim {
   readonly identity: IdentityRef;
   /** Known without a look-up. */
   readonly userId?: string;
-  /** The value stands for a user id when no link exists. */
-  readonly direct: boolean;
 }
 
 /** A device that a callback names, in the form the registry knows. */
@@ -58,16 +57,18 @@ export class Recipients {
     const queries = events.flatMap(({ row, claims }) =>
       claims.filter(({ userId }) => !userId).map(({ identity }) => ({ integrationId: row.integrationId, ...identity })),
     );
-    const links = await this.directory.linkedUsers(tx, appId, queries);
-    const guesses = events.flatMap(({ row, claims }) => claims.map((claim) => userOf(claim, row, links)));
+    const named = await NamedUsers.find(this.directory, tx, appId, queries);
+    const guesses = events.flatMap(({ integration, claims }) =>
+      claims.map((claim) => userOf(claim, integration, named)),
+    );
     const people = await this.directory.people(tx, appId, [
       ...new Set(guesses.flatMap((guess) => guess?.userId ?? [])),
     ]);
     const registry = await this.namedDevices(tx, appId, rows, channels);
     const resolved: ResolvedEvent[] = [];
     for (const { row, integration, claims } of events) {
-      const found = usersOf(row, claims, links, people);
-      const named = await this.callbackCandidates(tx, {
+      const found = usersOf({ row, integration }, claims, named, people);
+      const told = await this.callbackCandidates(tx, {
         row,
         integration,
         channels,
@@ -76,9 +77,9 @@ export class Recipients {
         people,
       });
       const own = found.userIds.flatMap((userId) => candidatesOf(people.get(userId), userId));
-      const candidates = dedupe([...own, ...named.candidates]);
+      const candidates = dedupe([...own, ...told.candidates]);
       const audienceKey = JSON.stringify(row.event.recipient.identities.map(({ kind, value }) => [kind, value]));
-      const decisions = [...found.decisions, ...named.decisions];
+      const decisions = [...found.decisions, ...told.decisions];
       resolved.push({ row, integration, audienceKey, userIds: found.userIds, candidates, decisions });
     }
     return resolved;
@@ -178,38 +179,34 @@ export class Recipients {
   }
 }
 
-function claimsOf({ event, integrationId }: AcceptedEvent, { plugin, config, row }: OpenedIntegration): Claim[] {
+function claimsOf({ event, integrationId }: AcceptedEvent, { plugin, config }: OpenedIntegration): Claim[] {
   return event.recipient.identities.flatMap((identity): Claim[] => {
     const vouched = plugin.inbound?.vouch?.(identity, config, integrationId);
     if (vouched === 'untrusted') return [];
-    const advised = plugin.inbound?.manifest.identities.find(({ kind }) => kind === identity.kind)?.direct ?? false;
-    return [{ identity, userId: vouched?.userId, direct: row.settings.identitiesAreUserIds ?? advised }];
+    return [{ identity, userId: vouched?.userId }];
   });
 }
 
-function userOf(
-  { identity, userId, direct }: Claim,
-  { integrationId }: AcceptedEvent,
-  links: ReadonlyMap<string, string>,
-) {
+function userOf({ identity, userId }: Claim, integration: OpenedIntegration, named: NamedUsers) {
   if (userId) return { userId, how: 'signed by us' };
-  const linked = links.get(identityKey({ integrationId, ...identity }));
+  const linked = named.linked(integration, identity);
   if (linked) return { userId: linked, how: 'linked' };
-  return direct ? { userId: identity.value, how: 'taken for our user id' } : undefined;
+  const taken = named.of(integration, identity);
+  return taken === undefined ? undefined : { userId: taken, how: 'taken for our user id' };
 }
 
 /** The identities of a group are people; otherwise they are names of one person, the most trusted first. */
 function usersOf(
-  row: AcceptedEvent,
+  { row, integration }: Pick<ResolvedEvent, 'row' | 'integration'>,
   claims: readonly Claim[],
-  links: ReadonlyMap<string, string>,
+  named: NamedUsers,
   people: ReadonlyMap<string, Person>,
 ): { userIds: string[]; decisions: string[] } {
   const group = row.event.conversation?.type === 'group';
   const userIds: string[] = [];
   const decisions: string[] = [];
   for (const claim of claims) {
-    const user = userOf(claim, row, links);
+    const user = userOf(claim, integration, named);
     const name = `${claim.identity.kind} ${claim.identity.value}`;
     // A guess counts when we know somebody under that id; a link or a signature always does.
     const unknown = !user || (user.how === 'taken for our user id' && !isKnown(people.get(user.userId)));

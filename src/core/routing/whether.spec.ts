@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Veto } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { type Facts, type SkipReason, whether } from './whether.js';
 
 /** A phone in a pocket, of somebody who may be told. */
@@ -73,7 +74,7 @@ const answerOf = (name: string): SkipReason | undefined =>
   name === 'PUSH' ? undefined : (name.toLowerCase() as SkipReason);
 
 describe('whether', () => {
-  it.each(trigger.cases.map((each) => [each.id, each] as const))('%s', (_id, { input, expect: expected }) => {
+  it.each(trigger.cases.map((each) => [each.id, each] as const))('%s', (id, { input, expect: expected }) => {
     const { device, message, relation } = trigger.defaults;
     const facts = factsOf({
       device: { ...device, ...input.device },
@@ -81,6 +82,7 @@ describe('whether', () => {
       relation: { ...relation, ...input.relation },
     });
     expect(whether(facts)).toBe(answerOf(expected));
+    executed('nim/trigger-cases.json', id);
   });
 
   it('meets as many cases as the file was made with', () => {

@@ -1,3 +1,4 @@
+import { isCalendarDay } from '../../platform/validators.js';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsOptional, Matches, ValidateBy } from 'class-validator';
 import { REPORT_PLATFORMS, type ReportPlatform } from './report.js';
@@ -10,12 +11,7 @@ function IsDay(): PropertyDecorator {
   });
 }
 
-function isDay(value: unknown): boolean {
-  if (typeof value !== 'string' || !/^20\d\d-\d\d-\d\d$/.test(value)) return false;
-  const at = new Date(`${value}T00:00:00Z`);
-  // Date.parse() rolls 30 February over into March.
-  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value);
-}
+const isDay = (value: unknown): boolean => typeof value === 'string' && value.startsWith('20') && isCalendarDay(value);
 
 export class DailyQuery {
   /** First day, in the time zone of the app. */

@@ -1,3 +1,4 @@
+import { FreshCache } from '../../platform/fresh-cache.js';
 import {
   clipText,
   ConflictError,
@@ -23,8 +24,6 @@ import { renderText, type ValueReader, variablesIn } from './template-text.js';
 import { valuesOf } from './template-variables.js';
 import { Template } from './template.entity.js';
 
-/** Changes made by another process are seen after this time at the latest. */
-const FRESH_MS = 2_000;
 /** Every event of an app looks through all of its templates. */
 const MOST_TEMPLATES = 1_000;
 /** Messages that a preview without an event stands for. */
@@ -50,16 +49,11 @@ export interface Preview {
   readonly unusedBecause: Silence | 'value_missing' | null;
 }
 
-interface Entry {
-  readonly loadedAt: number;
-  readonly templates: Promise<readonly CopyTemplate[]>;
-}
-
 /** The words of an app for what vendors report. */
 @Injectable()
 export class TemplatesService {
   private readonly log = new Logger(TemplatesService.name);
-  private readonly cache = new Map<string, Entry>();
+  private readonly cache: FreshCache<readonly CopyTemplate[]>;
 
   constructor(
     @InjectRepository(Template) private readonly templates: Repository<Template>,
@@ -67,18 +61,13 @@ export class TemplatesService {
     private readonly registry: PluginRegistry,
     private readonly sql: Sql,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.cache = new FreshCache(clock);
+  }
 
-  /** Every template of the app, oldest first; at most {@link FRESH_MS} old. */
+  /** Every template of the app, oldest first, as of a moment ago. */
   forEvents(appId: string): Promise<readonly CopyTemplate[]> {
-    const now = this.clock.now().getTime();
-    const known = this.cache.get(appId);
-    if (known && Math.abs(now - known.loadedAt) < FRESH_MS) return known.templates;
-    const templates = this.load(appId);
-    this.cache.set(appId, { loadedAt: now, templates });
-    templates.catch(() => this.cache.delete(appId));
-    if (this.cache.size > 10_000) this.cache.clear();
-    return templates;
+    return this.cache.get(appId, () => this.load(appId));
   }
 
   loadOf(appId: string): PageLoader<Template> {
@@ -123,7 +112,7 @@ export class TemplatesService {
   async remove(appId: string, id: string): Promise<void> {
     const { affected } = await this.templates.delete({ appId, id });
     if (!affected) throw new NotFoundError('The template');
-    this.cache.delete(appId);
+    this.cache.forget(appId);
   }
 
   /**
@@ -163,7 +152,7 @@ export class TemplatesService {
       if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
       throw new ConflictError('template.exists', 'There is a template for this kind, message type and locale.');
     }
-    this.cache.delete(row.appId);
+    this.cache.forget(row.appId);
     return row;
   }
 

@@ -1,3 +1,4 @@
+import { identityKinds } from '../registry/identity-kinds.js';
 import { NotFoundError, UnprocessableError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
@@ -73,8 +74,9 @@ export class IdentitiesService {
     }
   }
 
-  private refuseUnknownKind(plugin: string, kind: string): void {
-    const kinds = this.registry.find(plugin)?.inbound?.manifest.identities.map((identity) => identity.kind) ?? [];
+  private refuseUnknownKind(pluginId: string, kind: string): void {
+    const plugin = this.registry.find(pluginId);
+    const kinds = plugin ? identityKinds(plugin).map((known) => known.kind) : [];
     if (kinds.includes(kind)) return;
     const message = kinds.length > 0 ? `must be one of ${kinds.join(', ')}` : 'this plugin has no identities';
     throw new UnprocessableError('identity.kind_unknown', 'The plugin has no identities of this kind.', [

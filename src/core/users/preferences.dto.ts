@@ -1,11 +1,10 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsBoolean, IsOptional, Length, Matches, ValidateIf } from 'class-validator';
-import { IsPrintable, IsZone } from '../../platform/validators.js';
+import { IsPrintable, IsZone, WALL_CLOCK } from '../../platform/validators.js';
 import type { Preference } from './preference.entity.js';
 import type { PreferenceValues } from './preferences.service.js';
 
 const MOST_ITEMS = 1_000;
-const WALL_CLOCK = /^([01]\d|2[0-3]):[0-5]\d$/;
 const NO_WALL_CLOCK = { message: 'must be HH:mm, and stand with the other end of the window' };
 
 /** One end of the window asks for the other one. */

@@ -1,4 +1,4 @@
-import { postWebhook, type SendOutcome } from '@bellhop/contracts';
+import { chunks, postWebhook, type SendOutcome } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { GuardedEgress } from '../../platform/egress.js';
@@ -44,9 +44,7 @@ export class WebhookWorker {
 
   /** A lane has one nudge at a time in a process, and a nudge ten calls. */
   async deliver(nudge: WebhookNudge): Promise<void> {
-    for (let from = 0; from < nudge.ids.length; from += AT_ONCE) {
-      await this.deliverBatch({ ...nudge, ids: nudge.ids.slice(from, from + AT_ONCE) });
-    }
+    for (const ids of chunks(nudge.ids, AT_ONCE)) await this.deliverBatch({ ...nudge, ids });
   }
 
   private async deliverBatch(batch: WebhookNudge): Promise<void> {

@@ -1,3 +1,4 @@
+import { chunks } from '@bellhop/contracts';
 import type { Nudge } from '../../platform/queue.js';
 
 export const WEBHOOK_QUEUE = 'webhook';
@@ -21,9 +22,7 @@ export interface DueMessage {
 /** Apart by endpoint, which is the lane, and by the second in which they are due. */
 export function webhookNudges(due: readonly DueMessage[]): Nudge<WebhookNudge>[] {
   const groups = Map.groupBy(due, ({ endpointId, notBefore }) => `${endpointId} ${secondOf(notBefore)}`);
-  return [...groups.values()].flatMap((group) =>
-    Array.from({ length: Math.ceil(group.length / MOST) }, (_, i) => nudgeOf(group.slice(i * MOST, (i + 1) * MOST))),
-  );
+  return [...groups.values()].flatMap((group) => chunks(group, MOST).map(nudgeOf));
 }
 
 function nudgeOf(batch: readonly DueMessage[]): Nudge<WebhookNudge> {

@@ -1,4 +1,4 @@
-import { clipDetail, isRecord, RECEIPT_KEY, scrub, type SendOutcome } from '@bellhop/contracts';
+import { chunks, clipDetail, isRecord, RECEIPT_KEY, scrub, type SendOutcome } from '@bellhop/contracts';
 import { type App, deleteApp, initializeApp } from 'firebase-admin/app';
 import { getMessaging, type Message, type Messaging, type SendResponse } from 'firebase-admin/messaging';
 import { randomUUID } from 'node:crypto';
@@ -61,7 +61,7 @@ export class FcmAdminTransport implements FcmTransport {
     const access = await this.credential.access(signal);
     if (!access.ok) return messages.map(() => access.outcome);
     this.#bearer = access.token;
-    const batches = chunk(messages).map((part) => ({ messages: part, validateOnly }));
+    const batches = chunks(messages, BATCH).map((part) => ({ messages: part, validateOnly }));
     return (await Promise.all(batches.map((batch) => this.#inTurn(batch, signal)))).flat();
   }
 
@@ -138,10 +138,4 @@ async function orAborted(
 
 function abandoned({ messages }: Batch, signal: AbortSignal, sent: boolean): readonly SendOutcome[] {
   return messages.map(() => outcomeOfAbort(signal.reason, sent));
-}
-
-function chunk(messages: readonly FcmMessage[]): (readonly FcmMessage[])[] {
-  const parts: (readonly FcmMessage[])[] = [];
-  for (let start = 0; start < messages.length; start += BATCH) parts.push(messages.slice(start, start + BATCH));
-  return parts;
 }

@@ -1,4 +1,12 @@
-import type { ChannelClient, CheckResult, SendItem, SendOutcome } from '@bellhop/contracts';
+import {
+  CHANNEL_CLOSED,
+  type ChannelClient,
+  type CheckResult,
+  failedCheck,
+  OpenCalls,
+  type SendItem,
+  type SendOutcome,
+} from '@bellhop/contracts';
 import type { FcmCredential } from './fcm.oauth.js';
 import { settleDoubts, UNAUTHENTICATED } from './fcm.outcomes.js';
 import { type AndroidStyle, type FcmMessage, FcmPayloads, probePayload } from './fcm.payload.js';
@@ -13,15 +21,18 @@ export interface FcmClientSettings {
 
 /** Nobody subscribes to it; `validate_only` keeps the message from anybody anyway. */
 const PROBE: FcmMessage = { target: { topic: 'bellhop-connection-test' }, payload: probePayload() };
-const CLOSED = { kind: 'transient', reason: 'channel.closed' } as const;
 
 /** One Firebase project, opened. */
 export class FcmClient implements ChannelClient {
   readonly sender = {
-    send: (items: readonly SendItem[], signal: AbortSignal) => this.#whileOpen(items, signal),
+    send: (items: readonly SendItem[], signal: AbortSignal) =>
+      this.#calls.run(
+        () => this.#send(items, signal),
+        items.map((): SendOutcome => CHANNEL_CLOSED),
+      ),
   };
   readonly #payloads: FcmPayloads;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #calls = new OpenCalls();
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -32,28 +43,16 @@ export class FcmClient implements ChannelClient {
     this.#payloads = new FcmPayloads(settings.androidStyle);
   }
 
-  async check(signal: AbortSignal): Promise<CheckResult> {
-    if (this.#closed) return { ok: false, code: CLOSED.reason, detail: 'the client is closed' };
-    const [outcome] = await this.#tracked(this.#deliver([PROBE], signal, true));
-    return outcome ? toCheck(outcome) : { ok: false, code: 'gateway.unknown_answer', detail: 'no outcome' };
+  check(signal: AbortSignal): Promise<CheckResult> {
+    return this.#calls.check(async () => {
+      const [outcome] = await this.#deliver([PROBE], signal, true);
+      return outcome ? toCheck(outcome) : { ok: false, code: 'gateway.unknown_answer', detail: 'no outcome' };
+    });
   }
 
   close(): Promise<void> {
-    this.#closed ??= Promise.allSettled(this.#running).then(() => this.transport.close());
+    this.#closed ??= this.#calls.close().then(() => this.transport.close());
     return this.#closed;
-  }
-
-  async #whileOpen(items: readonly SendItem[], signal: AbortSignal): Promise<readonly SendOutcome[]> {
-    return this.#closed ? items.map(() => CLOSED) : this.#tracked(this.#send(items, signal));
-  }
-
-  async #tracked<T>(call: Promise<T>): Promise<T> {
-    this.#running.add(call);
-    try {
-      return await call;
-    } finally {
-      this.#running.delete(call);
-    }
   }
 
   async #send(items: readonly SendItem[], signal: AbortSignal): Promise<readonly SendOutcome[]> {
@@ -108,9 +107,7 @@ function isUnauthenticated(outcome: SendOutcome | undefined): boolean {
 
 function toCheck(outcome: SendOutcome): CheckResult {
   if (outcome.kind === 'accepted') return { ok: true, detail: 'FCM accepted a message for validation' };
-  const field = outcome.kind === 'misconfigured' ? outcome.field : undefined;
-  const detail = outcome.detail ?? outcome.vendorCode ?? outcome.kind;
-  return { ok: false, code: outcome.reason, detail, ...(field && { field }) };
+  return failedCheck(outcome);
 }
 
 /** A signal that aborts with `signal` or after `ms`; its timer keeps the process alive until it is released. */

@@ -1,4 +1,4 @@
-import type { SendOutcome } from '@bellhop/contracts';
+import { parseJson, type SendOutcome } from '@bellhop/contracts';
 import { Flight, type WireResult } from './fcm.connection.js';
 import { FcmConnections } from './fcm.connections.js';
 import type { FcmCredential } from './fcm.oauth.js';
@@ -71,13 +71,5 @@ function outcomeOfResult(
   { target }: FcmMessage,
 ): SendOutcome {
   const secrets = [...Object.values(target), bearer];
-  return outcomeOf({ status, retryAfter, body: parse(text) }, { sentAt: new Date(startedAt), secrets });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  return outcomeOf({ status, retryAfter, body: parseJson(text) ?? text }, { sentAt: new Date(startedAt), secrets });
 }

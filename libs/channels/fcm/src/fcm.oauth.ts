@@ -1,4 +1,4 @@
-import { isRecord, retryAfterMs, type SendOutcome } from '@bellhop/contracts';
+import { isRecord, parseJson, retryAfterMs, type SendOutcome } from '@bellhop/contracts';
 import { sign } from 'node:crypto';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
@@ -128,12 +128,8 @@ async function postForm(settings: OAuthSettings, form: string): Promise<TokenAns
 }
 
 function parse(words: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(words);
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
-  }
+  const value = parseJson(words);
+  return isRecord(value) ? value : {};
 }
 
 function outcomeOfRefusal({ status, retryAfter, date, body }: TokenAnswer, now: number): SendOutcome {

@@ -1,12 +1,13 @@
 import {
   clipBytes,
+  escapePointer,
   type FieldIssue,
   type Platform,
   type PushMessage,
   RECEIPT_KEY,
   RECEIPT_LENGTH,
-  sha256Hex,
   type SendOutcome,
+  sha256Hex,
 } from '@bellhop/contracts';
 
 export type AndroidStyle = 'notification' | 'data';
@@ -160,10 +161,6 @@ function reserved(first: ExtraFault, faults: readonly ExtraFault[]): FcmRefusal 
     outcome: { kind: 'rejected', reason: 'payload.reserved_key', detail },
     issues: faults.map(({ key, why }) => ({ field: `/content/extras/${escapePointer(key)}`, message: why })),
   };
-}
-
-function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 /** The message within the limit, shortened at the body alone: extras steer the app. */

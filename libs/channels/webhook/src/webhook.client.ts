@@ -1,7 +1,9 @@
 import {
+  CHANNEL_CLOSED,
   type ChannelClient,
   type ChannelContext,
   type CheckResult,
+  OpenCalls,
   postWebhook,
   type SendItem,
   type SendOutcome,
@@ -13,7 +15,6 @@ import { requestOf, type WebhookRequest } from './webhook.payload.js';
 
 /** Calls that the receiver has to answer at a time. */
 const AT_ONCE = 10;
-const CLOSED = { kind: 'transient', reason: 'channel.closed' } as const;
 const ABORTED = { kind: 'transient', reason: 'channel.aborted' } as const;
 
 /** One receiver, opened. */
@@ -23,9 +24,8 @@ export class WebhookClient implements ChannelClient {
       Promise.all(items.map((item) => this.deliver(requestOf(item), signal))),
   };
   private readonly gate = new Gate(AT_ONCE);
-  private readonly running = new Set<Promise<unknown>>();
+  private readonly calls = new OpenCalls();
   private readonly secrets: readonly string[];
-  private closed = false;
 
   constructor(
     private readonly config: WebhookConfig,
@@ -41,17 +41,13 @@ export class WebhookClient implements ChannelClient {
     return checkOf(await this.deliver({ id, body }, signal));
   }
 
-  async close(): Promise<void> {
-    this.closed = true;
-    await Promise.allSettled(this.running);
+  close(): Promise<void> {
+    return this.calls.close();
   }
 
   private async deliver(request: WebhookRequest | undefined, signal: AbortSignal): Promise<SendOutcome> {
     if (!request) return { kind: 'rejected', reason: 'target.unsupported' };
-    if (this.closed) return CLOSED;
-    const call = this.gate.run(() => this.post(request, signal));
-    this.running.add(call);
-    return call.finally(() => this.running.delete(call));
+    return this.calls.run(() => this.gate.run(() => this.post(request, signal)), CHANNEL_CLOSED);
   }
 
   private async post(request: WebhookRequest, signal: AbortSignal): Promise<SendOutcome> {

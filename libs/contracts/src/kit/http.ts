@@ -1,4 +1,5 @@
-import type { SendOutcome } from '../outcome.js';
+import { EgressRefusedError } from '../errors.js';
+import type { SendFailure } from '../outcome.js';
 
 export interface HttpResult {
   readonly status: number;
@@ -83,17 +84,30 @@ function causeCode(error: unknown): string | undefined {
 }
 
 /** The class of a call without an answer: `transient` when it surely never arrived, otherwise `unknown`. */
-export function outcomeOfFailure(failure: HttpFailure): SendOutcome {
+export function outcomeOfFailure(failure: HttpFailure): SendFailure {
   const detail = { vendorCode: failure.message };
   return failure.sent
     ? { kind: 'unknown', reason: 'network.no_answer', ...detail }
     : { kind: 'transient', reason: 'network.unreachable', ...detail };
 }
 
-/** Milliseconds of a `Retry-After` header, seconds or HTTP date; undefined when absent or unreadable. */
+/**
+ * What a call through the egress comes to that brought no answer.
+ * @param field the setting that holds the address.
+ * @throws whatever else went wrong: a defect.
+ */
+export function outcomeOfError(error: unknown, field: string): SendFailure {
+  if (error instanceof HttpFailure) return outcomeOfFailure(error);
+  if (!(error instanceof EgressRefusedError)) throw error;
+  return { kind: 'misconfigured', reason: error.code, field, detail: error.message };
+}
+
+/** A wait that is longer is none that anybody keeps: no push is worth sending by then. Four weeks. */
+const LONGEST_WAIT_MS = 28 * 86_400_000;
+
+/** Milliseconds of a `Retry-After` header, seconds or HTTP date, at most four weeks; undefined when absent or unreadable. */
 export function retryAfterMs(value: string | null | undefined, now: Date): number | undefined {
   if (!value) return undefined;
-  if (/^\d+$/.test(value.trim())) return Number(value) * 1000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
+  const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now.getTime();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), LONGEST_WAIT_MS);
 }

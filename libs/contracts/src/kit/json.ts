@@ -43,6 +43,18 @@ function withoutTrailingCommas(text: string): string {
   return kept.join('');
 }
 
+/** Strict JSON; undefined for everything else. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** True for the JSON text of an object. */
+export const isJsonObject = (text: string): boolean => isRecord(parseJson(text));
+
 /**
  * Strict JSON whose numbers arrive as the text they were written in, so that ids of 64 bits survive;
  * undefined for everything else. Numbers nested thousands deep are not read either.

@@ -81,6 +81,13 @@ export class ApnsSimulator {
     return this.ledger.latest;
   }
 
+  /** Settings of a channel that leads here, for one app. */
+  channelConfig(bundleId: string): Readonly<Record<string, string>> {
+    const { keyId, teamId, p8 } = this.options.credentials;
+    const { url, caPem } = this;
+    return { keyId, teamId, p8, bundleId, productionUrl: url, sandboxUrl: url, certificateAuthority: caPem };
+  }
+
   get counters(): ApnsCounters {
     const { connections, maxStreams, answers } = this.ledger;
     return {

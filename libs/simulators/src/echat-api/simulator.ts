@@ -102,6 +102,12 @@ export class EchatApiSimulator {
     return this.#endpoint.url;
   }
 
+  /** Settings of a channel that leads here. */
+  channelConfig(): Readonly<Record<string, string>> {
+    const { appId, token, encodingAesKey } = this.account;
+    return { appId, token, encodingAesKey, apiServer: this.url };
+  }
+
   /** The latest calls, oldest first. */
   get requests(): readonly EchatApiRequest[] {
     return this.#requests;

@@ -122,6 +122,17 @@ export class FcmSimulator {
     return this.#endpoint.open;
   }
 
+  /** Settings of a channel that leads here. */
+  channelConfig(): Readonly<Record<string, string>> {
+    return {
+      serviceAccount: JSON.stringify(this.serviceAccount),
+      transport: 'http',
+      baseUrl: this.url,
+      tokenUrl: this.tokenUrl,
+      certificateAuthority: this.caPem,
+    };
+  }
+
   async start(authority: Authority): Promise<void> {
     const { port = 0, controlPort, maxConcurrentStreams = 100, streamsBeforeGoaway } = this.#options;
     this.#endpoint = await TlsEndpoint.start({

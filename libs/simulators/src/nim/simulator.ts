@@ -79,6 +79,12 @@ export class NimSimulator {
     return `${this.url}/nimserver`;
   }
 
+  /** Settings of a channel that leads here. @param sender account that messages come from. */
+  channelConfig(sender: string): Readonly<Record<string, unknown>> {
+    const { appKey, appSecret } = this.options;
+    return { appKey, appSecret, sender, baseUrls: [this.baseUrl], v2BaseUrl: this.url };
+  }
+
   /** The latest requests, oldest first. */
   get requests(): readonly NimRequest[] {
     return this.#ledger.requests;

@@ -15,6 +15,7 @@ const APP = { appKey: 'uwd1c0sxdlx2', appSecret: 'Y1W2MeFwwwRxa0' };
 const UNLIMITED = { quotaPerHour: Infinity, quotaPerDay: Infinity };
 const BOTH = ['ios', 'android'];
 const EVERYBODY = { is_to_all: true };
+const PUSH = { platform: BOTH, audience: EVERYBODY, notification: { alert: 'a' } };
 
 interface Said {
   readonly status: number;
@@ -61,8 +62,7 @@ describe('the RongCloud simulator', () => {
 
   const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Said> =>
     call(path, JSON.stringify(body), headers);
-  const push = (others: object = {}): Promise<Said> =>
-    post('/push.json', { platform: BOTH, audience: EVERYBODY, notification: { alert: 'a' }, ...others });
+  const push = (others: object = {}): Promise<Said> => post('/push.json', { ...PUSH, ...others });
   const query = (...userIds: string[]): Promise<Said> =>
     call(
       '/user/tags/get.json',
@@ -307,6 +307,16 @@ describe('the RongCloud simulator', () => {
       }
       expect(answers).toEqual(events.map((event) => event.expect));
       expect(simulator.counters.answers).toEqual({ '200': 4, '429 1008': 2 });
+    });
+
+    it('the pushes of each app by themselves', async () => {
+      const other = { appKey: 'another-app', appSecret: 'another-secret' };
+      const theirs = () => post('/push.json', PUSH, { ...signed(other.appSecret), 'App-Key': other.appKey });
+      await start({ quotaPerHour: 1 });
+      expect((await theirs()).body.code).toBe(1004);
+      simulator.apply({ apps: [other] });
+      const answers = [await push(), await push(), await theirs(), await theirs()];
+      expect(answers.map(({ body }) => body.code)).toEqual([200, 1008, 200, 1008]);
     });
 
     it('nothing for a push that breaks a rule', async () => {

@@ -4,11 +4,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type Control, startControl } from '../control.js';
+import type { RongCloudApp } from '../senders/rongcloud.js';
 import type { RongCloudCommand, RongCloudPushCommand } from './commands.js';
 import type { RongCloudControlRules } from './control-rules.js';
 import { RongCloudDirectory } from './directory.js';
 import { PARAMETER, Refused } from './fields.js';
-import { Gate, knownHeaders } from './gate.js';
+import { appKeyOf, Gate, knownHeaders } from './gate.js';
 import { Ledger, type RongCloudCounters, type RongCloudPush, type RongCloudRequest } from './ledger.js';
 import { Quota, Rate } from './quota.js';
 import { parseJson, READERS, readQuery } from './rules.js';
@@ -23,9 +24,7 @@ import {
   wordOfUser,
 } from './vocabulary.js';
 
-export interface RongCloudSimulatorOptions {
-  readonly appKey: string;
-  readonly appSecret: string;
+export interface RongCloudSimulatorOptions extends RongCloudApp {
   /** Default: any free port. */
   readonly port?: number;
   /** Port of the control endpoint, 0 for any; absent: none. */
@@ -77,7 +76,8 @@ export class RongCloudSimulator {
   readonly #options: RongCloudSimulatorOptions;
   readonly #now: () => Date;
   readonly #gate: Gate;
-  readonly #quota: Quota;
+  /** By App Key. */
+  readonly #quotas = new Map<string, Quota>();
   readonly #rates: Readonly<Record<string, Rate>>;
   readonly #ledger: Ledger;
   readonly #waiting = new Set<{ readonly count: number; done(): void }>();
@@ -87,17 +87,22 @@ export class RongCloudSimulator {
   #control: Control | undefined;
 
   constructor(options: RongCloudSimulatorOptions) {
-    const { quotaPerHour = 2, quotaPerDay = 3, quotaTimeZone = 'Asia/Shanghai', tagRates } = options;
+    const { tagRates } = options;
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
     this.#gate = new Gate({ ...options, strictNonce: options.strictNonce ?? false });
-    this.#quota = new Quota({ perHour: quotaPerHour, perDay: quotaPerDay, timeZone: quotaTimeZone });
     this.#rates = {
       '/user/tag/set': new Rate(tagRates?.single ?? Infinity),
       '/user/tag/batch/set': new Rate(tagRates?.batch ?? Infinity),
     };
     this.#ledger = new Ledger(options.record ?? 1000);
     this.latencyMs = options.latencyMs ?? 0;
+  }
+
+  /** Settings of a channel that leads here. */
+  channelConfig(): Readonly<Record<string, unknown>> {
+    const { appKey, appSecret } = this.#options;
+    return { appKey, appSecret, baseUrls: [this.url] };
   }
 
   /** The latest calls, oldest first. */
@@ -124,6 +129,11 @@ export class RongCloudSimulator {
     if (controlPort === undefined) return;
     this.#control = await startControl(this, controlPort);
     this.controlUrl = this.#control.url;
+  }
+
+  /** Serves another app as well. It has a quota of its own; people, devices and tags are the same for all. */
+  addApp(app: RongCloudApp): void {
+    this.#gate.admit(app);
   }
 
   /**
@@ -162,8 +172,9 @@ export class RongCloudSimulator {
   }
 
   /** What the control endpoint is told. */
-  apply({ steps = [], devices = [], tags = {}, latencyMs, drop }: RongCloudControlRules): void {
+  apply({ steps = [], apps = [], devices = [], tags = {}, latencyMs, drop }: RongCloudControlRules): void {
     this.script(steps);
+    for (const app of apps) this.addApp(app);
     this.directory.addDevices(devices);
     for (const [userId, set] of Object.entries(tags)) this.directory.setTags([userId], set);
     if (latencyMs !== undefined) this.latencyMs = latencyMs;
@@ -175,12 +186,12 @@ export class RongCloudSimulator {
     this.#server.closeAllConnections();
   }
 
-  /** Forgets steps, calls, pushes, counters, quotas, nonces, held answers and latency. People and devices stay. */
+  /** Forgets steps, calls, pushes, counters, quotas, nonces, held answers and latency. Apps, people and devices stay. */
   reset(): void {
     this.release();
     this.#steps = [];
     this.#ledger.reset();
-    this.#quota.reset();
+    this.#quotas.clear();
     this.#gate.reset();
     for (const rate of Object.values(this.#rates)) rate.reset();
     this.latencyMs = this.#options.latencyMs ?? 0;
@@ -255,7 +266,7 @@ export class RongCloudSimulator {
   }
 
   /** @throws {Refused} when a limit is used up. */
-  #perform({ path }: Call, command: RongCloudCommand): Verdict {
+  #perform({ path, request }: Call, command: RongCloudCommand): Verdict {
     const now = this.#now();
     switch (command.kind) {
       case 'query':
@@ -265,9 +276,18 @@ export class RongCloudSimulator {
         this.directory.setTags(command.userIds, command.tags);
         return { code: 200 };
       case 'push':
-        if (!this.#quota.take(now.getTime())) throw new Refused(OVER_LIMIT, 'over frequency limit');
+        if (!this.#quotaOf(appKeyOf(request.headers)).take(now.getTime()))
+          throw new Refused(OVER_LIMIT, 'over frequency limit');
         return { code: 200, id: this.#deliver(command, now) };
     }
+  }
+
+  #quotaOf(appKey: string): Quota {
+    const { quotaPerHour = 2, quotaPerDay = 3, quotaTimeZone = 'Asia/Shanghai' } = this.#options;
+    const limits = { perHour: quotaPerHour, perDay: quotaPerDay, timeZone: quotaTimeZone };
+    const quota = this.#quotas.get(appKey) ?? new Quota(limits);
+    this.#quotas.set(appKey, quota);
+    return quota;
   }
 
   #tagsOf(userIds: readonly string[]): Record<string, readonly string[]> {

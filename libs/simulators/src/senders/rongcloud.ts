@@ -81,6 +81,30 @@ export function rongCloudCallback(
   return { method: 'POST', path: '', query, headers, body };
 }
 
+/**
+ * A command to the server API, as the vendor's SDKs send it.
+ * @param path below the base address, with its format: `user/tag/set.json`.
+ * @param body an object goes as JSON.
+ */
+export function rongCloudCommand(
+  { appKey, appSecret }: RongCloudApp,
+  path: string,
+  body: object | URLSearchParams,
+  options: SigningOptions,
+): Callback {
+  const { now, nonce = newNonce() } = options;
+  const timestamp = String(now.getTime());
+  const isForm = body instanceof URLSearchParams;
+  const headers = {
+    'app-key': appKey,
+    nonce,
+    timestamp,
+    signature: signature(appSecret + nonce + timestamp, options),
+    'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json',
+  };
+  return { method: 'POST', path, query: {}, headers, body: isForm ? body.toString() : JSON.stringify(body) };
+}
+
 /** Bodies as the vendor prints them: quotes and brackets are not escaped. */
 export const rongCloudSamples = {
   messageRoute:

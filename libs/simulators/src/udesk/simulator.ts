@@ -116,6 +116,11 @@ export class UdeskSimulator {
     return this.#endpoint.url;
   }
 
+  /** Settings of a channel that leads here. */
+  channelConfig(): Readonly<Record<string, string>> {
+    return { ...this.account, baseUrl: this.url };
+  }
+
   /** The latest calls, oldest first. */
   get requests(): readonly UdeskRequest[] {
     return this.#requests;

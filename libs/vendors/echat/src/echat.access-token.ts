@@ -1,9 +1,9 @@
-import { type ChannelContext, sha256Hex, textOf } from '@bellhop/contracts';
+import { type ChannelContext, type SendFailure, sha256Hex, textOf } from '@bellhop/contracts';
 import { randomUUID } from 'node:crypto';
 import { type EchatApi, missing, type TokenAccess, tokenAddress } from './echat.api.js';
 import { signEchat } from './echat.crypto.js';
 import type { EchatConfig } from './echat.manifest.js';
-import { type EchatFailure, UNKNOWN_ANSWER } from './echat.outcomes.js';
+import { UNKNOWN_ANSWER } from './echat.outcomes.js';
 
 export interface AccessToken {
   readonly token: string;
@@ -15,13 +15,13 @@ const LIFETIME_S = 7200;
 /** For so long an older token stays good beside its successor, so a token is replaced so long before its end. */
 const OVERLAP_MS = 5 * 60_000;
 const DEADLINE_MS = 10_000;
-const OFF: EchatFailure = { kind: 'misconfigured', reason: 'access_token.off', field: 'accessTokens' };
+const OFF: SendFailure = { kind: 'misconfigured', reason: 'access_token.off', field: 'accessTokens' };
 /** The token, the App ID, or an address of ours that is not on Echat's list: the codes are not public. */
-const REFUSED: EchatFailure = { kind: 'misconfigured', reason: 'credentials.refused', field: 'token' };
+const REFUSED: SendFailure = { kind: 'misconfigured', reason: 'credentials.refused', field: 'token' };
 
 /** A failure on its way through {@link SharedState.cached}, which keeps what does not throw. */
 class TokenFailure extends Error {
-  constructor(readonly outcome: EchatFailure) {
+  constructor(readonly outcome: SendFailure) {
     super(outcome.reason);
   }
 }
@@ -38,7 +38,7 @@ export class AccessTokens {
   ) {}
 
   /** @param refused a token that Echat refused; it is replaced unless somebody has done so meanwhile. */
-  async take(signal: AbortSignal, refused?: string): Promise<AccessToken | EchatFailure> {
+  async take(signal: AbortSignal, refused?: string): Promise<AccessToken | SendFailure> {
     const { accessTokens, apiServer, appId, token } = this.config;
     if (!accessTokens) return OFF;
     if (!appId) return missing('appId');

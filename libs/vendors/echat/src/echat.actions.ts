@@ -1,4 +1,4 @@
-import type { ActionResult, ChannelContext } from '@bellhop/contracts';
+import type { ActionResult, ChannelContext, SendFailure } from '@bellhop/contracts';
 import type { AccessToken, AccessTokens } from './echat.access-token.js';
 import { type EchatApi, missing, unreadAddress } from './echat.api.js';
 import { issuePushInfo, openPushInfo } from './echat.crypto.js';
@@ -11,15 +11,15 @@ import type {
 } from './echat.inputs.js';
 import type { EchatConfig } from './echat.manifest.js';
 import { issueMetaData } from './echat.meta-data.js';
-import { type EchatFailure, type EchatReply, readUnread, UNKNOWN_ANSWER } from './echat.outcomes.js';
+import { type EchatReply, readUnread, UNKNOWN_ANSWER } from './echat.outcomes.js';
 
 /** Two calls a second: the real limit is not public. */
 const SLOT = { bucket: 'unread-count', everyMs: 500 } as const;
 /** A count is a courtesy; the callback brings one of its own. */
 const DEADLINE_MS = 2000;
-const REFUSED: EchatFailure = { kind: 'rejected', reason: 'gateway.refused' };
+const REFUSED: SendFailure = { kind: 'rejected', reason: 'gateway.refused' };
 
-const failed = (outcome: EchatFailure): ActionResult => ({ ok: false, outcome });
+const failed = (outcome: SendFailure): ActionResult => ({ ok: false, outcome });
 
 /** What Echat offers besides its callbacks. */
 export class EchatActions {
@@ -86,7 +86,7 @@ export class EchatActions {
     };
   }
 
-  #metaData(uid: string, fields?: Readonly<Record<string, string>>): string | EchatFailure {
+  #metaData(uid: string, fields?: Readonly<Record<string, string>>): string | SendFailure {
     const { encodingAesKey, appId } = this.config;
     if (!appId) return missing('appId');
     if (!encodingAesKey) return missing('encodingAesKey');
@@ -100,7 +100,7 @@ export class EchatActions {
 }
 
 function tokenResult(
-  taken: AccessToken | EchatFailure,
+  taken: AccessToken | SendFailure,
   more: (token: AccessToken) => Readonly<Record<string, unknown>>,
 ): ActionResult {
   if ('kind' in taken) return failed(taken);

@@ -1,15 +1,15 @@
-import { type ChannelContext, EgressRefusedError, HttpFailure, outcomeOfFailure } from '@bellhop/contracts';
+import { type ChannelContext, outcomeOfError, type SendFailure } from '@bellhop/contracts';
 import { signEchat } from './echat.crypto.js';
 import type { VisitorKind } from './echat.inputs.js';
 import type { EchatConfig } from './echat.manifest.js';
-import { type EchatFailure, type EchatReply, readReply } from './echat.outcomes.js';
+import { type EchatReply, readReply } from './echat.outcomes.js';
 
 /** One call; all of them read. */
 export interface EchatCall {
   readonly url: string;
   readonly deadlineMs: number;
   /** See {@link readReply}. */
-  readonly refusal: EchatFailure;
+  readonly refusal: SendFailure;
   readonly secrets: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export function unreadAddress(
   return `${new URL(apiServer).origin}/getVisitorUnReadMsgCount/1.1?${query.toString()}`;
 }
 
-export function missing(field: keyof EchatConfig): EchatFailure {
+export function missing(field: keyof EchatConfig): SendFailure {
   return { kind: 'misconfigured', reason: 'config.incomplete', field };
 }
 
@@ -57,10 +57,7 @@ export class EchatApi {
 }
 
 /** Of a call that brought no answer. Reading twice does no harm, so it counts as not done. */
-function outcomeOfSilence(error: unknown): EchatFailure {
-  if (error instanceof EgressRefusedError) {
-    return { kind: 'misconfigured', reason: error.code, field: 'apiServer', detail: error.message };
-  }
-  if (!(error instanceof HttpFailure)) throw error;
-  return { ...(outcomeOfFailure(error) as EchatFailure), kind: 'transient' };
+function outcomeOfSilence(error: unknown): SendFailure {
+  const outcome = outcomeOfError(error, 'apiServer');
+  return outcome.kind === 'unknown' ? { ...outcome, kind: 'transient' } : outcome;
 }

@@ -1,12 +1,18 @@
-import type { ActionResult, ChannelClient, ChannelContext, CheckResult } from '@bellhop/contracts';
+import {
+  type ActionResult,
+  CHANNEL_CLOSED,
+  type ChannelClient,
+  type ChannelContext,
+  type CheckResult,
+  failedCheck,
+  OpenCalls,
+} from '@bellhop/contracts';
 import { AccessTokens } from './echat.access-token.js';
 import { EchatActions } from './echat.actions.js';
 import { EchatApi } from './echat.api.js';
 import type { MetaDataInput, PushInfoInput, UnreadCountInput, VerifyPushInfoInput } from './echat.inputs.js';
 import type { EchatConfig } from './echat.manifest.js';
-import type { EchatFailure } from './echat.outcomes.js';
 
-const CLOSED: EchatFailure = { kind: 'transient', reason: 'channel.closed' };
 /** A visitor whom nobody is. */
 const PROBE = { visitorId: 'bellhop-connection-test' };
 
@@ -24,8 +30,7 @@ export class EchatClient implements ChannelClient {
   };
   readonly #tokens: AccessTokens;
   readonly #actions: EchatActions;
-  readonly #running = new Set<Promise<unknown>>();
-  #closed = false;
+  readonly #calls = new OpenCalls();
 
   constructor(
     private readonly config: EchatConfig,
@@ -37,44 +42,26 @@ export class EchatClient implements ChannelClient {
   }
 
   check(signal: AbortSignal): Promise<CheckResult> {
-    return this.#whileOpen(() => this.#check(signal), toCheck(CLOSED));
+    return this.#calls.check(() => this.#check(signal));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled(this.#running);
+  close(): Promise<void> {
+    return this.#calls.close();
   }
 
   /** Whether Echat answers at all, and with access tokens also whether it knows us: nothing else asks for credentials. */
   async #check(signal: AbortSignal): Promise<CheckResult> {
     const token = this.config.accessTokens ? await this.#tokens.take(signal) : undefined;
-    if (token && 'kind' in token) return toCheck(token);
+    if (token && 'kind' in token) return failedCheck(token);
     const [companyId = '0'] = this.config.allowedCompanyIds;
     const reply = await this.#actions.askUnread(companyId, PROBE, signal);
     // Unverified: what Echat says of a visitor whom it does not know. Any answer of its own proves that it is there.
-    if (!reply.ok && reply.outcome.reason !== 'gateway.refused') return toCheck(reply.outcome);
+    if (!reply.ok && reply.outcome.reason !== 'gateway.refused') return failedCheck(reply.outcome);
     if (!token) return { ok: true, detail: 'Echat answers. Without access tokens the credentials are not tested.' };
     return { ok: true, detail: `Echat answers. The access token is good until ${token.expiresAt.toISOString()}.` };
   }
 
   #act(work: () => Promise<ActionResult>): Promise<ActionResult> {
-    return this.#whileOpen(work, { ok: false, outcome: CLOSED });
+    return this.#calls.run(work, { ok: false, outcome: CHANNEL_CLOSED });
   }
-
-  async #whileOpen<T>(work: () => Promise<T>, closed: T): Promise<T> {
-    if (this.#closed) return closed;
-    const running = work();
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
-  }
-}
-
-function toCheck(outcome: EchatFailure): CheckResult {
-  const field = outcome.kind === 'misconfigured' ? outcome.field : undefined;
-  const detail = outcome.detail ?? outcome.vendorCode ?? outcome.kind;
-  return { ok: false, code: outcome.reason, detail, ...(field && { field }) };
 }

@@ -1,14 +1,15 @@
-import { type EchatFailure, readReply, readUnread } from './echat.outcomes.js';
+import type { SendFailure } from '@bellhop/contracts';
+import { readReply, readUnread } from './echat.outcomes.js';
 
 const now = new Date('2026-01-15T08:00:00Z');
-const refusal: EchatFailure = { kind: 'misconfigured', reason: 'credentials.refused', field: 'token' };
+const refusal: SendFailure = { kind: 'misconfigured', reason: 'credentials.refused', field: 'token' };
 const facts = { refusal, secrets: ['the-secret-token'], now };
 
 function replyOf(body: unknown, status = 200, retryAfter?: string) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return readReply({ status, body: text, ...(retryAfter && { retryAfter }) }, facts);
 }
-function failureOf(...answer: Parameters<typeof replyOf>): EchatFailure | undefined {
+function failureOf(...answer: Parameters<typeof replyOf>): SendFailure | undefined {
   const reply = replyOf(...answer);
   return reply.ok ? undefined : reply.outcome;
 }

@@ -1,11 +1,18 @@
-import { clipDetail, isoTime, isRecord, retryAfterMs, scrub, type SendOutcome, textOf } from '@bellhop/contracts';
-
-export type EchatFailure = Exclude<SendOutcome, { kind: 'accepted' }>;
+import {
+  clipDetail,
+  isoTime,
+  isRecord,
+  parseJson,
+  retryAfterMs,
+  scrub,
+  type SendFailure,
+  textOf,
+} from '@bellhop/contracts';
 
 /** The members of an answer whose `errcode` is 0 or absent, or why there are none. */
 export type EchatReply =
   | { readonly ok: true; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly ok: false; readonly outcome: EchatFailure };
+  | { readonly ok: false; readonly outcome: SendFailure };
 
 /** An HTTP answer as it came. */
 export interface EchatAnswer {
@@ -18,7 +25,7 @@ export interface EchatAnswer {
 /** What has to be known of a call to judge its answer. */
 export interface CallFacts {
   /** What an `errcode` means; no table of codes is public. */
-  readonly refusal: EchatFailure;
+  readonly refusal: SendFailure;
   /** Kept out of the vendor's words. */
   readonly secrets: readonly string[];
   readonly now: Date;
@@ -27,7 +34,7 @@ export interface CallFacts {
 /** Judges an answer by `errcode`, as the vendor's SDK does, and by the HTTP status where there is no JSON. */
 export function readReply(answer: EchatAnswer, facts: CallFacts): EchatReply {
   const fields = readObject(answer.body);
-  const failed = (failure: EchatFailure): EchatReply => ({
+  const failed = (failure: SendFailure): EchatReply => ({
     ok: false,
     outcome: { ...failure, ...wordsOf(answer, fields, facts) },
   });
@@ -38,10 +45,10 @@ export function readReply(answer: EchatAnswer, facts: CallFacts): EchatReply {
   return code === 0 && answer.status < 400 ? { ok: true, fields } : failed(facts.refusal);
 }
 
-export const UNKNOWN_ANSWER: EchatFailure = { kind: 'rejected', reason: 'gateway.unknown_answer' };
+export const UNKNOWN_ANSWER: SendFailure = { kind: 'rejected', reason: 'gateway.unknown_answer' };
 
 /** What somebody in front of Echat's application says. */
-function faultOf({ status, retryAfter }: EchatAnswer, { now }: CallFacts): EchatFailure | undefined {
+function faultOf({ status, retryAfter }: EchatAnswer, { now }: CallFacts): SendFailure | undefined {
   const wait = retryAfterMs(retryAfter, now);
   const pause = wait === undefined ? {} : { retryAfterMs: wait };
   if (status === 429) return { kind: 'throttled', reason: 'rate.exceeded', scope: 'channel', ...pause };
@@ -51,12 +58,8 @@ function faultOf({ status, retryAfter }: EchatAnswer, { now }: CallFacts): Echat
 }
 
 function readObject(body: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(body);
+  return isRecord(value) ? value : undefined;
 }
 
 function wordsOf({ status }: EchatAnswer, fields: Record<string, unknown> | undefined, { secrets }: CallFacts) {

@@ -1,3 +1,4 @@
+import { executed } from '@bellhop/contracts/testing';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { tokenAddress, unreadAddress } from './echat.api.js';
@@ -61,5 +62,6 @@ describe('echat vectors of values and calls', () => {
 
   it.each(outbound.map((vector) => [vector.id, vector] as const))('%s', (id, vector) => {
     expect(EXECUTED[id]!(vector.input)).toEqual(vector.expect);
+    executed('echat/vectors.json', id);
   });
 });

@@ -1,3 +1,5 @@
+import { type Egress } from '@bellhop/contracts';
+import { executed, PickyEgress, testContext } from '@bellhop/contracts/testing';
 import { type NimSimulator, startNimSimulator } from '@bellhop/simulators';
 import { APP, configFor, fixture } from '../testing/builders.js';
 import { checkSum, NimApi } from './nim.api.js';
@@ -21,8 +23,9 @@ describe('the checksum of a call', () => {
 
   it.each(outbound.vectors.map((each) => [each.id, each] as const))(
     '%s',
-    (_id, { appSecret, nonce, curTime, ...is }) => {
+    (id, { appSecret, nonce, curTime, ...is }) => {
       expect(checkSum(appSecret, nonce, curTime)).toBe(is.checkSum);
+      executed('nim/signature-vectors.json', id);
     },
   );
 });
@@ -37,8 +40,10 @@ describe('a call to NIM', () => {
   beforeEach(() => simulator.reset());
   afterAll(() => simulator.close());
 
-  const api = (changes: Partial<NimConfig> = {}, aheadMs = 0) =>
-    new NimApi(configFor(changes, simulator), () => new Date(clock + aheadMs));
+  const api = (changes: Partial<NimConfig> = {}, aheadMs = 0, egress?: Egress) => {
+    const context = testContext({ now: () => new Date(clock + aheadMs), ...(egress && { egress }) });
+    return new NimApi(configFor(changes, simulator), context);
+  };
 
   it('proves itself anew each time', async () => {
     const calls = api();
@@ -105,6 +110,17 @@ describe('a call to NIM', () => {
     expect(await calls.call(request, NEVER)).toMatchObject({ ok: true });
     expect(second.counters.requests).toBe(1);
     await second.close();
+  });
+
+  it('leaves out addresses that may not be called', async () => {
+    const refused = 'http://10.0.0.1/nimserver';
+    const egress = new PickyEgress((url) => url.startsWith(refused));
+    const calls = api({ baseUrls: [refused, simulator.baseUrl] }, 0, egress);
+    expect(await calls.call(request, NEVER)).toMatchObject({ ok: true });
+    expect(await api({ baseUrls: [refused] }, 0, egress).call(request, NEVER)).toMatchObject({
+      outcome: { kind: 'misconfigured', reason: 'egress.refused', field: 'baseUrls' },
+    });
+    expect(simulator.counters.requests).toBe(1);
   });
 
   it('stays with an address whose fate is unknown', async () => {

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { callHttp, HttpFailure, type HttpResult, outcomeOfFailure, sha1Hex } from '@bellhop/contracts';
+import {
+  type ChannelContext,
+  HttpFailure,
+  type HttpResult,
+  outcomeOfError,
+  type SendFailure,
+  sha1Hex,
+} from '@bellhop/contracts';
 import type { NimConfig } from './nim.manifest.js';
-import { ABORTED, BAD_REQUEST, type NimFailure, type NimReply, readAnswer } from './nim.outcomes.js';
+import { ABORTED, BAD_REQUEST, type NimReply, readAnswer } from './nim.outcomes.js';
 import type { NimRequest } from './nim.request.js';
 
 export type ApiSettings = Pick<NimConfig, 'appKey' | 'appSecret' | 'baseUrls' | 'v2BaseUrl' | 'deadlineMs'>;
@@ -26,11 +33,16 @@ interface Attempt {
 export class NimApi {
   /** The address that worked last. */
   #current = 0;
+  readonly #baseUrls: readonly string[];
 
   constructor(
     private readonly settings: ApiSettings,
-    private readonly now: () => Date,
-  ) {}
+    private readonly context: Pick<ChannelContext, 'now' | 'egress'>,
+  ) {
+    // A backup that may not be called would only turn an outage into a fault of the settings.
+    const allowed = settings.baseUrls.filter((url) => context.egress.refusal(url) === undefined);
+    this.#baseUrls = allowed.length > 0 ? allowed : settings.baseUrls;
+  }
 
   /** Repeats a call once under a fresh checksum when NIM may have disliked the first one. */
   async call(request: NimRequest, signal: AbortSignal): Promise<NimReply> {
@@ -49,16 +61,16 @@ export class NimApi {
       if (answer.status === 502) this.#leave(request, used);
       return { reply: readAnswer(answer, [this.settings.appSecret]), aheadMs: this.#ahead(answer) };
     } catch (error) {
-      if (!(error instanceof HttpFailure)) throw error;
-      if (!error.sent) this.#leave(request, used);
-      return { reply: { ok: false, outcome: outcomeOfFailure(error) as NimFailure } };
+      if (error instanceof HttpFailure && !error.sent) this.#leave(request, used);
+      const field = request.api === 'v1' ? 'baseUrls' : 'v2BaseUrl';
+      return { reply: { ok: false, outcome: outcomeOfError(error, field) } };
     }
   }
 
   #send(request: NimRequest, used: number, signal: AbortSignal): Promise<HttpResult> {
-    const { baseUrls, v2BaseUrl, deadlineMs } = this.settings;
-    const base = request.api === 'v1' ? baseUrls[used % baseUrls.length]! : v2BaseUrl;
-    return callHttp(base.replace(/\/+$/, '') + request.path, {
+    const { v2BaseUrl, deadlineMs } = this.settings;
+    const base = request.api === 'v1' ? this.#baseUrls[used % this.#baseUrls.length]! : v2BaseUrl;
+    return this.context.egress.call(base.replace(/\/+$/, '') + request.path, {
       method: request.method,
       headers: { ...this.#credentials(), 'Content-Type': CONTENT_TYPES[request.api] },
       body: request.body,
@@ -70,7 +82,7 @@ export class NimApi {
   #credentials(): Record<string, string> {
     const { appKey, appSecret } = this.settings;
     const nonce = randomBytes(16).toString('hex');
-    const curTime = String(Math.floor(this.now().getTime() / 1000));
+    const curTime = String(Math.floor(this.context.now().getTime() / 1000));
     return { AppKey: appKey, Nonce: nonce, CurTime: curTime, CheckSum: checkSum(appSecret, nonce, curTime) };
   }
 
@@ -81,11 +93,11 @@ export class NimApi {
 
   #ahead({ headers }: HttpResult): number | undefined {
     const theirs = Date.parse(headers.get('date') ?? '');
-    return Number.isNaN(theirs) ? undefined : this.now().getTime() - theirs;
+    return Number.isNaN(theirs) ? undefined : this.context.now().getTime() - theirs;
   }
 }
 
-function clockFault(aheadMs: number): NimFailure {
+function clockFault(aheadMs: number): SendFailure {
   const seconds = Math.round(Math.abs(aheadMs) / 1000);
   const detail = `our clock is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} NIM's`;
   return { kind: 'misconfigured', reason: 'clock.skewed', vendorCode: BAD_REQUEST, detail };

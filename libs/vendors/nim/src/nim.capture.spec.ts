@@ -1,3 +1,4 @@
+import { executed } from '@bellhop/contracts/testing';
 import { type NimSimulator, startNimSimulator } from '@bellhop/simulators';
 import { APP, fixture } from '../testing/builders.js';
 import { callRaw, proofOf } from '../testing/raw.js';
@@ -44,6 +45,7 @@ describe('the simulator', () => {
       code: 200,
     });
     expect(ours.pushes).toMatchObject([{ accid: 'user', text: 'hi', via: 'sendAttachMsg' }]);
+    executed('nim/sdk-capture.json', 'requests/0', 'requests/1');
   });
 
   it.each(documented.requests.map((each) => [each.id, each] as const))(

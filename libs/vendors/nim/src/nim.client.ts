@@ -1,22 +1,25 @@
-import type {
-  ActionResult,
-  ChannelClient,
-  ChannelContext,
-  CheckResult,
-  SendItem,
-  SendOutcome,
+import {
+  type ActionResult,
+  CHANNEL_CLOSED,
+  type ChannelClient,
+  type ChannelContext,
+  type CheckResult,
+  failedCheck,
+  OpenCalls,
+  type SendFailure,
+  type SendItem,
+  type SendOutcome,
 } from '@bellhop/contracts';
 import { NimApi } from './nim.api.js';
 import type { BroadcastMessageInput, DesktopPushInput } from './nim.inputs.js';
 import type { NimConfig } from './nim.manifest.js';
-import { ABORTED, type NimFailure, type NimReply, type NimResult, outcomeFor } from './nim.outcomes.js';
+import { ABORTED, type NimReply, type NimResult, outcomeFor } from './nim.outcomes.js';
 import { Pace } from './nim.pace.js';
 import { planCalls, type PlannedCall, type Preparations } from './nim.plan.js';
 import { broadcastRequest, desktopPushRequest, type NimRequest, onlineStatusRequest } from './nim.request.js';
 
 /** Calls of one `send` that wait for their answers at a time. */
 const IN_FLIGHT = 16;
-const CLOSED: NimFailure = { kind: 'transient', reason: 'channel.closed' };
 /** Whom the connection test asks for when there is no sender. */
 const NOBODY = 'bellhop';
 /** The checksum was good, and the look-up is not part of the plan. */
@@ -26,7 +29,10 @@ const FORBIDDEN = '403';
 export class NimClient implements ChannelClient {
   readonly sender = {
     send: (items: readonly SendItem[], signal: AbortSignal) =>
-      this.#closed ? Promise.resolve(items.map(() => CLOSED)) : this.#tracked(this.#send(items, signal)),
+      this.#calls.run(
+        () => this.#send(items, signal),
+        items.map(() => CHANNEL_CLOSED),
+      ),
   };
   readonly actions = {
     'set-desktop-push': (input: object, signal: AbortSignal) => this.#setDesktopPush(input as DesktopPushInput, signal),
@@ -35,14 +41,13 @@ export class NimClient implements ChannelClient {
   };
   readonly #api: NimApi;
   readonly #known: Preparations = new WeakMap();
-  readonly #running = new Set<Promise<unknown>>();
-  #closed: Promise<void> | undefined;
+  readonly #calls = new OpenCalls();
 
   constructor(
     private readonly config: NimConfig,
     private readonly context: ChannelContext,
   ) {
-    this.#api = new NimApi(config, () => context.now());
+    this.#api = new NimApi(config, context);
   }
 
   /** Asks whether the sender is online: signed like every call, and nobody learns of it. */
@@ -58,8 +63,7 @@ export class NimClient implements ChannelClient {
   }
 
   close(): Promise<void> {
-    this.#closed ??= Promise.allSettled(this.#running).then(() => undefined);
-    return this.#closed;
+    return this.#calls.close();
   }
 
   async #setDesktopPush({ accid, push, api }: DesktopPushInput, signal: AbortSignal): Promise<ActionResult> {
@@ -72,9 +76,8 @@ export class NimClient implements ChannelClient {
   }
 
   /** One call outside `send`. */
-  async #perform(request: NimRequest, signal: AbortSignal): Promise<NimReply> {
-    if (this.#closed) return { ok: false, outcome: CLOSED };
-    return this.#tracked(this.#paced(request, signal));
+  #perform(request: NimRequest, signal: AbortSignal): Promise<NimReply> {
+    return this.#calls.run(() => this.#paced(request, signal), { ok: false, outcome: CHANNEL_CLOSED });
   }
 
   async #paced(request: NimRequest, signal: AbortSignal): Promise<NimReply> {
@@ -85,15 +88,6 @@ export class NimClient implements ChannelClient {
 
   #pace(): Pace {
     return new Pace(this.context.shared, this.config.ratePerSecond);
-  }
-
-  async #tracked<T>(call: Promise<T>): Promise<T> {
-    this.#running.add(call);
-    try {
-      return await call;
-    } finally {
-      this.#running.delete(call);
-    }
   }
 
   async #send(items: readonly SendItem[], signal: AbortSignal): Promise<readonly SendOutcome[]> {
@@ -108,7 +102,7 @@ export class NimClient implements ChannelClient {
 class Run {
   readonly #inFlight = new Set<Promise<void>>();
   /** What all further calls would be told as well: they are not made. */
-  #verdict: NimFailure | undefined;
+  #verdict: SendFailure | undefined;
 
   constructor(
     private readonly api: NimApi,
@@ -148,16 +142,14 @@ class Run {
 }
 
 /** About the app, not about a message: asking again would only make it worse. */
-function isForAll({ kind }: NimFailure): boolean {
+function isForAll({ kind }: SendFailure): boolean {
   return kind === 'misconfigured' || kind === 'throttled';
 }
 
-function toCheck(outcome: NimFailure): CheckResult {
+function toCheck(outcome: SendFailure): CheckResult {
   if (outcome.vendorCode === FORBIDDEN)
     return { ok: true, detail: 'NIM accepts the credentials, and forbids look-ups' };
-  const field = outcome.kind === 'misconfigured' ? outcome.field : undefined;
-  const detail = outcome.detail ?? outcome.vendorCode ?? outcome.kind;
-  return { ok: false, code: outcome.reason, detail, ...(field && { field }) };
+  return failedCheck(outcome);
 }
 
 function toAction(reply: NimReply, dataOf: (result: NimResult) => Readonly<Record<string, unknown>>): ActionResult {

@@ -1,4 +1,4 @@
-import { type FieldIssue, isRecord, type PushMessage, RECEIPT_LENGTH } from '@bellhop/contracts';
+import { type FieldIssue, isJsonObject, type PushMessage, RECEIPT_LENGTH } from '@bellhop/contracts';
 import type { NimConfig } from './nim.manifest.js';
 import { isAccount, MAX_COPY, type NimOptions, type NimTeam, OPTIONS_AT, readOptions } from './nim.options.js';
 import { MAX_PAYLOAD, payloadIssues, payloadOf, payloadText } from './nim.payload.js';
@@ -208,12 +208,4 @@ function warningsOf({ badge, overrides = {} }: PushMessage, { forced, body, team
 
 function tooLong(field: string, most: number, how = ''): FieldIssue {
   return { field, message: ['must be at most', String(most), 'characters', how].join(' ').trim() };
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    return isRecord(JSON.parse(text));
-  } catch {
-    return false;
-  }
 }

@@ -10,17 +10,14 @@ import {
   IsOptional,
   IsString,
   IsUrl,
-  Matches,
   Max,
   MaxLength,
   Min,
 } from 'class-validator';
 import { BroadcastMessageInput, DesktopPushInput } from './nim.inputs.js';
 
+/** Whether http and private addresses are acceptable is for the egress to say. */
 const HOST = { protocols: ['https', 'http'], require_protocol: true, require_tld: false, disallow_auth: true };
-/** A checksum does not protect what people are told, so plain HTTP stays on this machine. */
-const SAFE = /^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$))/;
-const UNSAFE = { message: '$property must be https, or http on this machine' };
 
 export class NimConfig {
   @ConfigField({ title: 'App Key', description: 'Copies that name another one are refused.' })
@@ -115,7 +112,6 @@ export class NimConfig {
   @ArrayMinSize(1)
   @ArrayMaxSize(8)
   @IsUrl(HOST, { each: true, message: '$property must be addresses' })
-  @Matches(SAFE, { ...UNSAFE, each: true })
   baseUrls: string[] = [
     'https://api-cn.yunxinapi.com/nimserver',
     'https://api-cn-bak.yunxinapi.com/nimserver',
@@ -126,7 +122,6 @@ export class NimConfig {
 
   @ConfigField({ title: 'API address, v2', description: 'For pushes to everyone.', advanced: true })
   @IsUrl(HOST, { message: '$property must be an address' })
-  @Matches(SAFE, UNSAFE)
   v2BaseUrl = 'https://open.yunxinapi.com';
 
   @ConfigField({

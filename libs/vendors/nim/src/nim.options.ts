@@ -1,4 +1,4 @@
-import { type FieldIssue, isRecord } from '@bellhop/contracts';
+import { escapePointer, type FieldIssue, isRecord, parseJson } from '@bellhop/contracts';
 
 /** Members of `option` that a message may set. Source: message and custom notification, "option". */
 const SWITCHES = [
@@ -101,7 +101,7 @@ class Reader {
   }
 
   complain(name: string, message: string): undefined {
-    this.issues.push({ field: `${this.at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, message });
+    this.issues.push({ field: `${this.at}/${escapePointer(name)}`, message });
   }
 
   text(name: string, most: number): string | undefined {
@@ -121,7 +121,7 @@ class Reader {
   object(name: string): Readonly<Record<string, unknown>> | undefined {
     const value = this.source[name];
     if (value === undefined) return undefined;
-    const read = typeof value === 'string' ? parse(value) : value;
+    const read = typeof value === 'string' ? parseJson(value) : value;
     return isRecord(read) ? read : this.complain(name, 'must be an object, or JSON text of one');
   }
 
@@ -129,7 +129,7 @@ class Reader {
   json(name: string): string | undefined {
     const value = this.source[name];
     if (value === undefined) return undefined;
-    if (typeof value === 'string' && parse(value) !== undefined) return value;
+    if (typeof value === 'string' && parseJson(value) !== undefined) return value;
     return isRecord(value) ? JSON.stringify(value) : this.complain(name, 'must be an object, or JSON text');
   }
 
@@ -151,12 +151,4 @@ class Reader {
 /** True for what NIM takes as an account or team id. */
 export function isAccount(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= MAX_ACCOUNT;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

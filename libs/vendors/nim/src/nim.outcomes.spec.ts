@@ -1,4 +1,5 @@
 import type { OutcomeKind, SendOutcome } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { fixture } from '../testing/builders.js';
 import { outcomeFor, readAnswer } from './nim.outcomes.js';
 
@@ -43,6 +44,7 @@ describe('an answer of NIM', () => {
     const meanings = MEANINGS[id]!;
     const people = ['user1', 'user2'].slice(0, meanings.length);
     expect(people.map((accid) => meaning(http, bodyRaw, accid))).toMatchObject(meanings);
+    executed('nim/responses.json', id);
   });
 
   it.each<[code: number, kind: OutcomeKind, rest: object]>([

@@ -5,11 +5,10 @@ import {
   parseExactJson,
   plainText,
   scrub,
+  type SendFailure,
   type SendOutcome,
   textOf,
 } from '@bellhop/contracts';
-
-export type NimFailure = Exclude<SendOutcome, { kind: 'accepted' }>;
 
 /** An HTTP answer. */
 export interface NimAnswer {
@@ -19,7 +18,7 @@ export interface NimAnswer {
 
 /** What an answer means for the call as a whole. */
 export type NimReply =
-  { readonly ok: true; readonly result: NimResult } | { readonly ok: false; readonly outcome: NimFailure };
+  { readonly ok: true; readonly result: NimResult } | { readonly ok: false; readonly outcome: SendFailure };
 
 /** What a successful answer says, whichever call it was. Ids are exact digits. */
 export interface NimResult {
@@ -34,7 +33,7 @@ export interface NimResult {
 }
 
 type Words = { readonly vendorCode: string; readonly detail?: string };
-type Verdict = (words: Words) => NimFailure;
+type Verdict = (words: Words) => SendFailure;
 
 const OK = 200;
 /** NIM has done the same already, which is what was wanted. */
@@ -45,7 +44,7 @@ export const BAD_REQUEST = '414';
 const PAUSE_MS = 10_000;
 
 /** Given up before it was sent. */
-export const ABORTED: NimFailure = { kind: 'transient', reason: 'send.aborted' };
+export const ABORTED: SendFailure = { kind: 'transient', reason: 'send.aborted' };
 export const UNKNOWN_ACCOUNT = 'account.unknown';
 
 const rejected =
@@ -95,7 +94,7 @@ const CODES: ReadonlyMap<number, Verdict> = new Map([
 ]);
 /** Team errors. */
 const TEAM_CODES = { from: 801, to: 815 };
-const BLOCKED: NimFailure = { kind: 'rejected', reason: 'content.blocked', detail: 'antispam' };
+const BLOCKED: SendFailure = { kind: 'rejected', reason: 'content.blocked', detail: 'antispam' };
 
 /**
  * Reads an answer. NIM answers with HTTP 200 and a code in the body; any other status comes from something in between.
@@ -146,7 +145,7 @@ function ofSuccess(answer: Record<string, unknown>): NimReply {
   return { ok: true, result };
 }
 
-function failed(outcome: NimFailure): NimReply {
+function failed(outcome: SendFailure): NimReply {
   return { ok: false, outcome };
 }
 

@@ -1,11 +1,11 @@
-import type { SharedState } from '@bellhop/contracts';
-import { ABORTED, type NimFailure } from './nim.outcomes.js';
+import type { SendFailure, SharedState } from '@bellhop/contracts';
+import { ABORTED } from './nim.outcomes.js';
 
 /** Source: rates. Of calls besides `sendMsg` none is documented. */
 const OTHERS_PER_SECOND = 50;
 /** Milliseconds that one call of `send` waits for slots in all, a share of what the core gives it. */
 const PATIENCE_MS = 10_000;
-const NO_STATE: NimFailure = { kind: 'transient', reason: 'rate.unknown' };
+const NO_STATE: SendFailure = { kind: 'transient', reason: 'rate.unknown' };
 
 /** Keeps one call of `send` to the rate that all processes share. */
 export class Pace {
@@ -19,7 +19,7 @@ export class Pace {
   ) {}
 
   /** Undefined once a call to `path` may go. */
-  async enter(path: string, signal: AbortSignal): Promise<NimFailure | undefined> {
+  async enter(path: string, signal: AbortSignal): Promise<SendFailure | undefined> {
     const isMessage = path === '/msg/sendMsg.action';
     const bucket = isMessage ? 'nim.sendMsg' : 'nim.others';
     const everyMs = 1000 / (isMessage ? this.perSecond : Math.min(OTHERS_PER_SECOND, this.perSecond));
@@ -34,7 +34,7 @@ export class Pace {
   }
 
   /** Those that come back one after the other find slots. */
-  #turnAway(bucket: string, waitMs: number, everyMs: number): NimFailure {
+  #turnAway(bucket: string, waitMs: number, everyMs: number): SendFailure {
     this.#full.set(bucket, waitMs + everyMs);
     return { kind: 'throttled', reason: 'rate.no_slot', scope: 'channel', retryAfterMs: Math.ceil(waitMs) };
   }

@@ -1,4 +1,4 @@
-import { type FieldIssue, isRecord, type PushMessage, RECEIPT_KEY } from '@bellhop/contracts';
+import { escapePointer, type FieldIssue, isRecord, type PushMessage, RECEIPT_KEY } from '@bellhop/contracts';
 import { type NimOptions, OPTIONS_AT } from './nim.options.js';
 
 type Payload = Readonly<Record<string, unknown>>;
@@ -117,5 +117,5 @@ function unlessEmpty(values: Payload): Payload | undefined {
 }
 
 function pointer(key: string): string {
-  return key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
+  return escapePointer(key.slice(0, 100));
 }

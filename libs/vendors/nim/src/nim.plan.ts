@@ -1,11 +1,12 @@
-import type {
-  EffectiveAudience,
-  FieldIssue,
-  Inspection,
-  Platform,
-  PushMessage,
-  SendItem,
-  SendOutcome,
+import {
+  chunks,
+  type EffectiveAudience,
+  type FieldIssue,
+  type Inspection,
+  type Platform,
+  type PushMessage,
+  type SendItem,
+  type SendOutcome,
 } from '@bellhop/contracts';
 import {
   type AccountContent,
@@ -161,8 +162,4 @@ function batchCalls(content: AccountContent, items: readonly Addressed[], config
 
 function spellingOf({ sdkNames }: NimConfig): Spelling {
   return sdkNames ? 'sdk' : 'documented';
-}
-
-function chunks<T>(list: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 }

@@ -1,4 +1,5 @@
 import { RECEIPT_KEY, type SendItem } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { aMessage, anItem, anItemFor, configFor, fixture, withOptions } from '../testing/builders.js';
 import type { NimConfig } from './nim.manifest.js';
 import { inspectItem, planCalls } from './nim.plan.js';
@@ -83,6 +84,7 @@ describe('a request of NIM', () => {
     const request = SENDS[id]!();
     expect({ method: request.method, path: request.path, body: request.body }).toEqual({ method, path, body: bodyRaw });
     expect(request.fields).toEqual(form ?? JSON.parse(bodyRaw));
+    executed('nim/outbound-requests.json', id);
   });
 
   it('writes the push fields of messages as the SDKs do when it is told to', () => {

@@ -1,4 +1,4 @@
-import { CommandRejectedError, isRecord } from '@bellhop/contracts';
+import { CommandRejectedError, isRecord, parseJson } from '@bellhop/contracts';
 
 /**
  * The vendor's codes and the HTTP status that usually comes with them, by our own code.
@@ -35,7 +35,7 @@ export class Fields {
   ) {}
 
   static of(body: Buffer): Fields {
-    const value = parse(body);
+    const value = parseJson(body.toString('utf8'));
     if (!isRecord(value)) throw rejected('parameter_invalid', 'The body must be a JSON object.');
     return new Fields(value, '');
   }
@@ -116,14 +116,6 @@ export class Fields {
   /** Serializers write `null` for what their caller left out. */
   private get(name: string): unknown {
     return Object.hasOwn(this.values, name) ? (this.values[name] ?? undefined) : undefined;
-  }
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   isRecord,
+  parseJson,
   type PlatformOverride,
   PLATFORMS,
   type PushRequest,
@@ -28,7 +29,7 @@ export interface PushCommand {
 
 type Content = PushRequest['content'];
 
-/** `{ "userId", "tags" }`. @param characters regular expression of one character of a tag. */
+/** `{ "userId", "tags" }`. @param characters class of those that a tag may have. */
 export function readTagSet(body: Buffer, characters: string): TagCommand {
   const fields = Fields.of(body);
   const users = [fields.needText('userId', USER_LIMIT)];
@@ -109,12 +110,8 @@ function textOfMessage(message: BroadcastMessage | undefined): string {
 }
 
 function contentOf(json: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return isRecord(value) && typeof value.content === 'string' ? value.content : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(json);
+  return isRecord(value) && typeof value.content === 'string' ? value.content : undefined;
 }
 
 /** Which condition wins is not decided here, see `effectiveAudience`; what `is_to_all` overrides is not even looked at. */

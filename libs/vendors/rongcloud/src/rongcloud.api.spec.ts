@@ -13,7 +13,7 @@ import {
   readConfig,
   sha1Hex,
 } from '@bellhop/contracts';
-import { acknowledgement, describeInbound, InboundHarness, rawRequest } from '@bellhop/contracts/testing';
+import { acknowledgement, describeInbound, executed, InboundHarness, rawRequest } from '@bellhop/contracts/testing';
 import { RongCloudInbound } from './rongcloud.inbound.js';
 import { RongCloudConfig } from './rongcloud.manifest.js';
 
@@ -153,10 +153,11 @@ describe('the rules of the server API', () => {
     expect(cases).toHaveLength(35);
   });
 
-  it.each(cases)('%s %s', (_id, address, { body, expect: expected, vendorCode }) => {
+  it.each(cases)('%s %s', (id, address, { body, expect: expected, vendorCode }) => {
     const { outcome, reply, events } = receive(command(address, expand(body)));
     expect(answerOf(reply)).toEqual(expected === 'ok' ? [200, 200] : [400, vendorCode]);
     expect([outcome, events.length]).toEqual(expected === 'ok' ? ['accepted', 1] : ['rejected', 0]);
+    executed('rongcloud/validation-cases.json', id);
   });
 
   const user = (more: object) => ({ userIds: ['u'], notification: { pushContent: 'x' }, ...more });
@@ -383,11 +384,12 @@ describe('the examples of the document', () => {
 });
 
 describe("the requests of the vendor's SDK", () => {
-  it.each(captured.map((each) => [each.id, each] as const))('%s', async (_id, { path: address, bodyRaw }) => {
+  it.each(captured.map((each) => [each.id, each] as const))('%s', async (id, { path: address, bodyRaw }) => {
     const request = command(address, bodyRaw);
     const { outcome, reply } = receive(request);
     expect([outcome, ...answerOf(reply)]).toEqual([address.includes('tags/get') ? 'nothing' : 'accepted', 200, 200]);
     expect((await ask(request)) !== undefined).toBe(address.includes('tags/get'));
+    executed('rongcloud/node-sdk-capture.json', id);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { ChannelClient, OutcomeKind, SendItem, SendOutcome } from '@bellhop/contracts';
-import { describeChannel, testContext } from '@bellhop/contracts/testing';
+import { describeChannel, executed, testContext } from '@bellhop/contracts/testing';
 import {
   type RongCloudDevice,
   rongCloudUserId,
@@ -82,7 +82,7 @@ describe('RongCloud at the simulator', () => {
 
     it('has all of them', () => expect([requests.length, pushes.length]).toEqual([17, 15]));
 
-    it.each(pushes.map((each) => [each.id, each] as const))('%s', async (_id, { path, bodyRaw, body }) => {
+    it.each(pushes.map((each) => [each.id, each] as const))('%s', async (id, { path, bodyRaw, body }) => {
       const item = itemOf(body)!;
       expect(await send(item)).toMatchObject({ kind: 'accepted', vendorMessageId: simulator.pushes[0]?.id });
       await postRaw(path, bodyRaw);
@@ -90,6 +90,7 @@ describe('RongCloud at the simulator', () => {
       expect(ours?.command).toEqual(theirs?.command);
       expect(ours).toMatchObject({ path, body: { ...body, audience: effectiveOf(body) } });
       expect(channel.inspect(item, configFor([simulator.url])).rendered?.payload).toEqual(ours?.body);
+      executed('rongcloud/seed-requests.json', id);
     });
 
     it('tag-set and tag-batch-set', async () => {
@@ -103,6 +104,7 @@ describe('RongCloud at the simulator', () => {
       expect(await replace('id1', 'id2')).toEqual([{ kind: 'accepted' }, { kind: 'accepted' }]);
       const seeds = requests.filter(({ path }) => path !== '/push.json');
       expect(simulator.requests).toMatchObject(seeds.map(({ path, body }) => ({ path, body })));
+      executed('rongcloud/seed-requests.json', ...seeds.map(({ id }) => id));
     });
 
     /** The condition that wins alone, and always said whether everybody is meant. */
@@ -130,12 +132,13 @@ describe('RongCloud at the simulator', () => {
 
     it('has all of its cases', () => expect(cases).toHaveLength(14));
 
-    it.each(cases.map((each) => [each.id, each] as const))('%s', async (_id, { request, expectDevices }) => {
+    it.each(cases.map((each) => [each.id, each] as const))('%s', async (id, { request, expectDevices }) => {
       const item = itemOf({ ...request, notification: { alert: 'a' } });
       expect(item === undefined).toBe(expectDevices === null);
       if (item) await send(item);
       const reached = simulator.pushes.flatMap(({ arrivals }) => arrivals.map(({ deviceId }) => deviceId));
       expect(reached).toEqual(expectDevices ?? []);
+      executed('rongcloud/audience-resolution.json', id);
     });
   });
 

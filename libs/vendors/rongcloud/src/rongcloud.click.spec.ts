@@ -1,4 +1,5 @@
 import { RECEIPT_KEY } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { loadFixture } from '../testing/builders.js';
 import { readClick, receiptOf } from './rongcloud.click.js';
 
@@ -14,10 +15,11 @@ const link = (extra: string) => `rong://cn.example.app/push_message?pushId=p1&ex
 describe('a link that opens an Android app', () => {
   it('has all of its cases', () => expect(cases).toHaveLength(4));
 
-  it.each(cases.map((each) => [each.id, each] as const))('%s', (_id, { uri, expect: expected }) => {
+  it.each(cases.map((each) => [each.id, each] as const))('%s', (id, { uri, expect: expected }) => {
     const { error, countAsOpen: _counts, ...click } = expected;
     const wanted = error ? { ok: false, code: `rongcloud.${error.toLowerCase()}` } : { ok: true, click };
     expect(readClick(uri)).toMatchObject(wanted);
+    executed('rongcloud/click-deeplink.json', id);
   });
 
   it.each(cases.filter((each) => each.expect.countAsOpen !== undefined).map((each) => [each.id, each] as const))(

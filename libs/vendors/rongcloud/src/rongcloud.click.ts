@@ -1,4 +1,4 @@
-import { isRecord, RECEIPT_KEY } from '@bellhop/contracts';
+import { isRecord, parseJson, RECEIPT_KEY } from '@bellhop/contracts';
 
 /** What the SDK tells an Android app that was opened from a push. Source: "Android 集成指南". */
 export interface RongCloudClick {
@@ -35,10 +35,6 @@ export function receiptOf(link: string): string | undefined {
 }
 
 function readExtra(text: string | null): RongCloudClick['extra'] {
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    return isRecord(value) ? value : null;
-  } catch {
-    return null;
-  }
+  const value = parseJson(text ?? '');
+  return isRecord(value) ? value : null;
 }

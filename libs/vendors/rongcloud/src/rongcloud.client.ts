@@ -1,10 +1,13 @@
-import type {
-  ChannelClient,
-  ChannelContext,
-  CheckResult,
-  SendItem,
-  SendOutcome,
-  TagReplacement,
+import {
+  CHANNEL_CLOSED,
+  type ChannelClient,
+  type ChannelContext,
+  type CheckResult,
+  failedCheck,
+  OpenCalls,
+  type SendItem,
+  type SendOutcome,
+  type TagReplacement,
 } from '@bellhop/contracts';
 import { clipDetail } from '@bellhop/contracts';
 import { randomUUID } from 'node:crypto';
@@ -13,7 +16,6 @@ import { type RenderedPush, renderPush } from './rongcloud.push.js';
 import { RongCloudServer } from './rongcloud.server.js';
 import { RongCloudTagger } from './rongcloud.tagger.js';
 
-const CLOSED = { kind: 'transient', reason: 'channel.closed' } as const;
 /** Nobody's; asking for its tags changes nothing. */
 const MADE_UP_USER = 'bellhop-connection-test';
 
@@ -29,8 +31,7 @@ export class RongCloudClient implements ChannelClient {
   };
   private readonly server: RongCloudServer;
   private readonly tagger: RongCloudTagger;
-  private readonly running = new Set<Promise<unknown>>();
-  private closed = false;
+  private readonly calls = new OpenCalls();
 
   constructor(
     private readonly config: RongCloudConfig,
@@ -40,35 +41,29 @@ export class RongCloudClient implements ChannelClient {
     this.tagger = new RongCloudTagger(this.server, config, context);
   }
 
-  async check(signal: AbortSignal): Promise<CheckResult> {
-    if (this.closed) return { ok: false, code: CLOSED.reason, detail: 'the client is closed' };
+  check(signal: AbortSignal): Promise<CheckResult> {
+    return this.calls.check(() => this.askForTags(signal));
+  }
+
+  close(): Promise<void> {
+    return this.calls.close();
+  }
+
+  private async askForTags(signal: AbortSignal): Promise<CheckResult> {
     const body = new URLSearchParams({ userIds: MADE_UP_USER }).toString();
     const contentType = 'application/x-www-form-urlencoded';
     const path = '/user/tags/get.json';
-    return toCheck(
-      await this.track(this.server.call({ kind: 'tags', path, contentType, body, requestId: randomUUID() }, signal)),
-    );
+    return toCheck(await this.server.call({ kind: 'tags', path, contentType, body, requestId: randomUUID() }, signal));
   }
 
-  async close(): Promise<void> {
-    this.closed = true;
-    await Promise.allSettled(this.running);
-  }
-
-  private async whileOpen(
+  private whileOpen(
     wanted: readonly unknown[],
     work: () => Promise<readonly SendOutcome[]>,
   ): Promise<readonly SendOutcome[]> {
-    return this.closed ? wanted.map(() => CLOSED) : this.track(work());
-  }
-
-  private async track<T>(call: Promise<T>): Promise<T> {
-    this.running.add(call);
-    try {
-      return await call;
-    } finally {
-      this.running.delete(call);
-    }
+    return this.calls.run(
+      work,
+      wanted.map(() => CHANNEL_CLOSED),
+    );
   }
 
   /** One after the other: the quota allows two an hour. */
@@ -99,10 +94,7 @@ function rejectionOf({ target }: SendItem, { findings: { issues } }: RenderedPus
 /** Whoever is told that the made-up user is unknown has been recognised. */
 function toCheck(outcome: SendOutcome): CheckResult {
   if (outcome.kind === 'accepted') return { ok: true, detail: 'RongCloud accepted the signature' };
-  const detail = outcome.detail ?? outcome.vendorCode ?? outcome.kind;
-  if (outcome.kind === 'rejected' && outcome.reason === 'target.unknown') {
-    return { ok: true, detail: `RongCloud accepted the signature: ${detail}` };
-  }
-  const field = outcome.kind === 'misconfigured' ? outcome.field : undefined;
-  return { ok: false, code: outcome.reason, detail, ...(field && { field }) };
+  const check = failedCheck(outcome);
+  if (outcome.kind !== 'rejected' || outcome.reason !== 'target.unknown') return check;
+  return { ok: true, detail: `RongCloud accepted the signature: ${check.detail}` };
 }

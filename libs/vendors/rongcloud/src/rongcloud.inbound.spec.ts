@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { accept, type InboundEvent, type RawRequest, readConfig, type Verdict } from '@bellhop/contracts';
-import { describeCases, describeInbound, loadCaseFile } from '@bellhop/contracts/testing';
+import { describeCases, describeInbound, executed, loadCaseFile } from '@bellhop/contracts/testing';
 import { rongCloudMessage, rongCloudPresence, rongCloudSamples } from '@bellhop/simulators';
 import { RongCloudInbound } from './rongcloud.inbound.js';
 import { RongCloudConfig } from './rongcloud.manifest.js';
@@ -38,13 +38,14 @@ describeInbound(adapter, {
 describe('the signature of RongCloud', () => {
   const vectors = [...signatures.vectors, ...signatures.negative];
 
-  it.each(vectors.map((vector) => [vector.id, vector] as const))('%s', (_id, vector) => {
+  it.each(vectors.map((vector) => [vector.id, vector] as const))('%s', (id, vector) => {
     const { secret, nonce, timestamp, signature, expect: expected = 'accept' } = vector;
     const verdict = verifyQuery(
       { signTimestamp: timestamp, nonce, signature },
       { appSecret: secret, toleranceSeconds: 0 },
     );
     expect(verdict.ok).toBe(expected === 'accept');
+    executed('rongcloud/signature-vectors.json', id);
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { faultOfTag } from './rongcloud.tags.js';
 import { ConfigInvalidError, configSchema, readConfig, secretFields } from '@bellhop/contracts';
 import { APP, configFor } from '../testing/builders.js';
 import { RongCloudConfig, rongCloudChannelManifest } from './rongcloud.manifest.js';
@@ -16,8 +17,7 @@ describe('settings of RongCloud', () => {
   });
 
   it.each<readonly [title: string, changes: object]>([
-    ['plain http to somebody else', { baseUrls: ['http://api2-cn.ronghub.com'] }],
-    ['a host that begins like loopback', { baseUrls: ['http://127.0.0.1.example.com'] }],
+    ['another protocol', { baseUrls: ['ftp://api.example'] }],
     ['credentials in an address', { baseUrls: ['https://a:b@api.example'] }],
     ['a query in an address', { baseUrls: ['https://api.example/?a=b'] }],
     ['no address', { baseUrls: [] }],
@@ -26,6 +26,11 @@ describe('settings of RongCloud', () => {
     ['a zone that is none', { quotaTimeZone: 'Mars/Olympus' }],
     ['an expression that is none', { tagCharacters: '[a-' }],
     ['an empty expression', { tagCharacters: '' }],
+    ['an expression that repeats', { tagCharacters: '(?:|){40}x' }],
+    ['two classes', { tagCharacters: '[a][b]' }],
+    ['a class within a class', { tagCharacters: '[a[b]]' }],
+    ['a quantifier behind a class', { tagCharacters: '[a]*' }],
+    ['a class in the wrong order', { tagCharacters: '[z-a]' }],
     ['a deadline of no time', { deadlineMs: 0 }],
   ])('refuse %s', (_title, changes) => {
     expect(() => read(changes)).toThrow(ConfigInvalidError);
@@ -35,6 +40,19 @@ describe('settings of RongCloud', () => {
     'take %s',
     (address) => expect(read({ baseUrls: [address] }).baseUrls).toEqual([address]),
   );
+});
+
+describe('characters of tags', () => {
+  it.each([
+    ['[\\p{L}\\p{M}\\p{N}_-]', '北京_vip-1', 'a b'],
+    ['[^\\s#]', 'a/b', 'a#b'],
+    ['[\\u{4E00}-\\u{9FFF}]', '北京', 'Peking'],
+    ['[\\w\\-\\]]', 'a]-', 'ä'],
+  ])('%s', (tagCharacters, good, bad) => {
+    expect(read({ tagCharacters }).tagCharacters).toBe(tagCharacters);
+    expect(faultOfTag(good, tagCharacters)).toBeUndefined();
+    expect(faultOfTag(bad, tagCharacters)).toBeDefined();
+  });
 });
 
 describe('the quota', () => {

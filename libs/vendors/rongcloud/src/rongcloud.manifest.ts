@@ -13,7 +13,7 @@ import {
   Min,
 } from 'class-validator';
 import { LIMITS, TAG_CHARACTER } from './rongcloud.limits.js';
-import { IsPattern, SERVER_ADDRESS } from './rongcloud.validators.js';
+import { IsCharacterClass, SERVER_ADDRESS } from './rongcloud.validators.js';
 
 export class RongCloudConfig {
   @ConfigField({ title: 'App Key', description: 'Callbacks that name another one are refused.' })
@@ -46,7 +46,7 @@ export class RongCloudConfig {
   @ArrayMinSize(1)
   @ArrayMaxSize(4)
   @IsString({ each: true })
-  @Matches(SERVER_ADDRESS, { each: true, message: 'each address must be https, or http on loopback' })
+  @Matches(SERVER_ADDRESS, { each: true, message: 'each address must be http or https, without credentials and query' })
   baseUrls: string[] = ['https://api.rong-api.com', 'https://api-b.rong-api.com'];
 
   /** Unverified: where the vendor's days begin. */
@@ -55,13 +55,12 @@ export class RongCloudConfig {
   @IsTimeZone()
   quotaTimeZone = 'Asia/Shanghai';
 
-  /** Tried on each character by itself. */
   @ConfigField({
     title: 'Characters of tags',
-    description: 'Regular expression of one character; tags with others are refused.',
+    description: 'A class of a regular expression; tags with other characters are refused.',
     advanced: true,
   })
-  @IsPattern()
+  @IsCharacterClass()
   tagCharacters: string = TAG_CHARACTER;
 
   /** Unverified: the platform's name in `/push`. */

@@ -1,4 +1,5 @@
 import {
+  escapePointer,
   type Platform,
   type PlatformOverride,
   PLATFORMS,
@@ -8,7 +9,7 @@ import {
 } from '@bellhop/contracts';
 import type { Findings } from './rongcloud.findings.js';
 import { LIMITS } from './rongcloud.limits.js';
-import { escapePointer, optionsOf, type WirePlatform } from './rongcloud.options.js';
+import { optionsOf, type WirePlatform } from './rongcloud.options.js';
 
 /** What devices show. Source: "推送方法", `notification`; vendor keys: the vendor's Go and Java SDKs. */
 export interface WireNotification {

@@ -1,4 +1,4 @@
-import { isRecord, type PushMessage } from '@bellhop/contracts';
+import { escapePointer, isRecord, type PushMessage } from '@bellhop/contracts';
 import type { Findings } from './rongcloud.findings.js';
 
 export type WirePlatform = 'ios' | 'android' | 'harmonyOS';
@@ -69,8 +69,4 @@ function checkMembers(
     else if (kind === 'text' && typeof value !== 'string') findings.issue(field, 'must be a string');
     else if (kind === 'object' && !isRecord(value)) findings.issue(field, 'must be an object');
   }
-}
-
-export function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -1,4 +1,5 @@
 import type { HttpResult, SendOutcome } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { loadFixture } from '../testing/builders.js';
 import { type CallKind, outcomeOf } from './rongcloud.outcomes.js';
 
@@ -42,10 +43,11 @@ describe('answers of RongCloud', () => {
   describe.each(['push', 'tags'] as const)('to a call for %s', (kind) => {
     it.each(cases.map((each) => [each.id, each] as const))(
       '%s',
-      (_id, { http, contentType, bodyRaw, expect: wanted }) => {
+      (id, { http, contentType, bodyRaw, expect: wanted }) => {
         const outcome = judge(kind, http, bodyRaw, contentType ? { 'content-type': contentType } : {});
-        const id = wanted.vendorPushId && { vendorMessageId: wanted.vendorPushId };
-        expect(outcome).toMatchObject(wanted.class ? CLASSES[wanted.class][kind] : { kind: 'accepted', ...id });
+        const pushId = wanted.vendorPushId && { vendorMessageId: wanted.vendorPushId };
+        expect(outcome).toMatchObject(wanted.class ? CLASSES[wanted.class][kind] : { kind: 'accepted', ...pushId });
+        executed('rongcloud/responses.json', id);
       },
     );
   });

@@ -1,4 +1,5 @@
 import { type PushMessage, RECEIPT_KEY, type SendItem } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { aMessage, anItem, configFor, itemOf, loadFixture, type PushExample } from '../testing/builders.js';
 import { RongCloudChannel } from './rongcloud.channel.js';
 import type { RongCloudConfig } from './rongcloud.manifest.js';
@@ -50,7 +51,7 @@ describe('what each platform shows', () => {
 
   it('has all of its cases', () => expect([overrides.length, badge.length]).toEqual([5, 8]));
 
-  it.each(overrides.map((each) => [each.id, each] as const))('%s', (_id, { notification, expect: expected }) => {
+  it.each(overrides.map((each) => [each.id, each] as const))('%s', (id, { notification, expect: expected }) => {
     const { rendered } = channel.inspect(example(notification), config);
     const { alert, ios, android } = (rendered!.payload as WirePush).notification!;
     const shown = ({ alert: body = alert, title = null, extras: data = null }: Record<string, unknown> = {}) => ({
@@ -59,12 +60,14 @@ describe('what each platform shows', () => {
       data,
     });
     expect({ ios: shown(ios), android: shown(android) }).toEqual(expected);
+    executed('rongcloud/override-and-badge.json', id);
   });
 
-  it.each(badge.map((each) => [each.id, each] as const))('%s', (_id, { ios, expect: { apnsBadge, reject } }) => {
+  it.each(badge.map((each) => [each.id, each] as const))('%s', (id, { ios, expect: { apnsBadge, reject } }) => {
     const { issues, rendered } = channel.inspect(example({ alert: 'a', ios }), config);
     expect(issues.map(({ field }) => field)).toEqual(reject ? ['/content/overrides/ios/badge'] : []);
     expect((rendered?.payload as WirePush | undefined)?.notification?.ios?.badge).toBe(apnsBadge);
+    executed('rongcloud/override-and-badge.json', id);
   });
 
   it('is the same on both where nothing differs', () => {

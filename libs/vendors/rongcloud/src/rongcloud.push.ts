@@ -1,4 +1,4 @@
-import { type ChatMessage, type Inspection, isRecord, type PushMessage, type SendItem } from '@bellhop/contracts';
+import { type ChatMessage, type Inspection, isJsonObject, type PushMessage, type SendItem } from '@bellhop/contracts';
 import { type Addressed, addressOf } from './rongcloud.audience.js';
 import { Findings } from './rongcloud.findings.js';
 import { LIMITS } from './rongcloud.limits.js';
@@ -52,14 +52,6 @@ function chatOf({ from, type, content }: ChatMessage, findings: Findings): Pick<
     findings.issue(`${at}/content`, 'must be the text of a JSON object: the type is one of RongCloud');
   }
   return { fromuserid: from, message: { content, objectName: type } };
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    return isRecord(JSON.parse(text));
-  } catch {
-    return false;
-  }
 }
 
 /** Documented for a push alone. */

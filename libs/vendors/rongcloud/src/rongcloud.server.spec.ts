@@ -1,5 +1,5 @@
 import type { ChannelClient, SendOutcome } from '@bellhop/contracts';
-import { testContext } from '@bellhop/contracts/testing';
+import { PickyEgress, testContext } from '@bellhop/contracts/testing';
 import { type RongCloudSimulator, startRongCloudSimulator } from '@bellhop/simulators';
 import { anItem, APP, configFor, loadFixture } from '../testing/builders.js';
 import { RongCloudChannel } from './rongcloud.channel.js';
@@ -87,6 +87,23 @@ describe('two addresses of a data centre', () => {
     expect(received()).toEqual([1, 2]);
     expect(await push()).toMatchObject({ kind: 'accepted' });
     expect(received()).toEqual([2, 2]);
+  });
+
+  it('are left out when they may not be called', async () => {
+    const egress = new PickyEgress((url) => url.startsWith(primary.url));
+    client = await new RongCloudChannel().open(configFor([primary.url, backup.url]), testContext({ egress }));
+    expect(await push()).toMatchObject({ kind: 'accepted' });
+    backup.script(['http502']);
+    expect(await tag()).toMatchObject({ kind: 'transient', vendorCode: 'HTTP 502' });
+    expect(received()).toEqual([0, 2]);
+  });
+
+  it('none of which may be called are a fault of the settings', async () => {
+    const egress = new PickyEgress(() => true);
+    client = await new RongCloudChannel().open(configFor([primary.url, backup.url]), testContext({ egress }));
+    expect(await push()).toMatchObject({ kind: 'misconfigured', reason: 'egress.refused', field: 'baseUrls' });
+    expect(await client.check(NEVER)).toMatchObject({ ok: false, code: 'egress.refused', field: 'baseUrls' });
+    expect(received()).toEqual([0, 0]);
   });
 
   it('change once for calls that fail together', async () => {

@@ -1,9 +1,9 @@
 import {
-  callHttp,
   type ChannelContext,
+  EgressRefusedError,
   HttpFailure,
   type HttpResult,
-  outcomeOfFailure,
+  outcomeOfError,
   type SendOutcome,
   sha1Hex,
 } from '@bellhop/contracts';
@@ -39,6 +39,9 @@ export function signedHeaders(
   };
 }
 
+/** Of a call that brought no answer. */
+type Silence = HttpFailure | EgressRefusedError;
+
 /** RongCloud's Server API, at whichever address answers. */
 export class RongCloudServer {
   private readonly endpoints: Endpoints;
@@ -47,7 +50,9 @@ export class RongCloudServer {
     private readonly config: RongCloudConfig,
     private readonly context: ChannelContext,
   ) {
-    this.endpoints = new Endpoints(config.baseUrls, () => context.now());
+    // A backup that may not be called would only turn an outage into a fault of the settings.
+    const allowed = config.baseUrls.filter((url) => context.egress.refusal(url) === undefined);
+    this.endpoints = new Endpoints(allowed.length > 0 ? allowed : config.baseUrls, () => context.now());
   }
 
   /**
@@ -64,7 +69,7 @@ export class RongCloudServer {
     return this.judge(isFinal ? first : await this.attempt(this.endpoints.current, call, signal), call, signal);
   }
 
-  private async attempt(address: string, call: ServerCall, signal: AbortSignal): Promise<HttpResult | HttpFailure> {
+  private async attempt(address: string, call: ServerCall, signal: AbortSignal): Promise<HttpResult | Silence> {
     const nonce = String(randomInt(100_000_000, 2 ** 47));
     const headers = {
       ...signedHeaders(this.config, nonce, this.context.now()),
@@ -75,7 +80,7 @@ export class RongCloudServer {
     };
     const { deadlineMs } = this.config;
     try {
-      return await callHttp(address.replace(/\/$/, '') + call.path, {
+      return await this.context.egress.call(address.replace(/\/$/, '') + call.path, {
         method: 'POST',
         headers,
         body: call.body,
@@ -83,16 +88,16 @@ export class RongCloudServer {
         signal,
       });
     } catch (error) {
-      if (error instanceof HttpFailure) return error;
+      if (error instanceof HttpFailure || error instanceof EgressRefusedError) return error;
       throw error;
     }
   }
 
-  private judge(result: HttpResult | HttpFailure, { kind }: ServerCall, signal: AbortSignal): SendOutcome {
-    if (!(result instanceof HttpFailure)) {
+  private judge(result: HttpResult | Silence, { kind }: ServerCall, signal: AbortSignal): SendOutcome {
+    if (!(result instanceof Error)) {
       return outcomeOf(result, { kind, now: this.context.now(), secrets: [this.config.appSecret] });
     }
-    const outcome = outcomeOfFailure(result);
+    const outcome = outcomeOfError(result, 'baseUrls');
     if (outcome.kind !== 'unknown') return outcome;
     const reason = signal.aborted ? ABORTED.reason : outcome.reason;
     return { ...outcome, reason, kind: kind === 'push' ? 'unknown' : 'transient' };
@@ -100,6 +105,6 @@ export class RongCloudServer {
 }
 
 /** No answer, or one that blames the server. */
-function hasFailed(result: HttpResult | HttpFailure): boolean {
-  return result instanceof HttpFailure || result.status >= 500;
+function hasFailed(result: HttpResult | Silence): boolean {
+  return result instanceof Error ? result instanceof HttpFailure : result.status >= 500;
 }

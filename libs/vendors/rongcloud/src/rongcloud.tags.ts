@@ -1,13 +1,19 @@
-import type { TagReplacement } from '@bellhop/contracts';
+import { chunks, type TagReplacement } from '@bellhop/contracts';
 import { LIMITS } from './rongcloud.limits.js';
 
-/** Why RongCloud takes no such tag. @param characters regular expression of one character. */
+/** Why RongCloud takes no such tag. @param characters a class of characters, `[…]`. */
 export function faultOfTag(tag: string, characters: string): string | undefined {
   if (tag === '') return 'must not be empty';
   if (Buffer.byteLength(tag) > LIMITS.tagBytes) return `must have at most ${LIMITS.tagBytes} bytes`;
-  // One character at a time, so that no expression takes long.
-  const allowed = new RegExp(`^(?:${characters})$`, 'u');
-  return [...tag].every((character) => allowed.test(character)) ? undefined : 'has a character that tags cannot have';
+  return patternOf(characters).test(tag) ? undefined : 'has a character that tags cannot have';
+}
+
+/** The pattern in use: thousands of tags are looked at between two changes of it. */
+let compiled = { characters: '', pattern: /^$/ };
+
+function patternOf(characters: string): RegExp {
+  if (compiled.characters !== characters) compiled = { characters, pattern: new RegExp(`^${characters}+$`, 'u') };
+  return compiled.pattern;
 }
 
 export function faultOfUser(userId: string): string | undefined {
@@ -41,12 +47,7 @@ export function groupByTags(tagsByUser: ReadonlyMap<string, readonly string[]>):
     group.userIds.push(userId);
     sets.set(key, group);
   }
-  return [...sets.values()].flatMap(({ userIds, tags }) => chunks(userIds).map((part) => ({ userIds: part, tags })));
-}
-
-function chunks(userIds: readonly string[]): (readonly string[])[] {
-  const size = LIMITS.taggedUsers;
-  return Array.from({ length: Math.ceil(userIds.length / size) }, (_, index) =>
-    userIds.slice(index * size, (index + 1) * size),
+  return [...sets.values()].flatMap(({ userIds, tags }) =>
+    chunks(userIds, LIMITS.taggedUsers).map((part) => ({ userIds: part, tags })),
   );
 }

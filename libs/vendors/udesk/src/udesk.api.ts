@@ -1,13 +1,7 @@
-import {
-  type ChannelContext,
-  EgressRefusedError,
-  HttpFailure,
-  outcomeOfFailure,
-  type SendOutcome,
-} from '@bellhop/contracts';
+import { type ChannelContext, outcomeOfError, type SendFailure, type SendOutcome } from '@bellhop/contracts';
 import { randomUUID } from 'node:crypto';
 import type { UdeskConfig } from './udesk.manifest.js';
-import { readReply, type UdeskFailure, type UdeskReply } from './udesk.outcomes.js';
+import { readReply, type UdeskReply } from './udesk.outcomes.js';
 import { type CallStamp, signedParameters, type UdeskCredentials } from './udesk.signature.js';
 
 /** One call of the Open API. */
@@ -48,14 +42,14 @@ export function signedAddress(
 }
 
 /** The settings of calls, or the first that is missing. */
-export function accessOf({ baseUrl, email, apiToken }: UdeskConfig): UdeskAccess | UdeskFailure {
+export function accessOf({ baseUrl, email, apiToken }: UdeskConfig): UdeskAccess | SendFailure {
   if (!baseUrl) return missing('baseUrl');
   if (!email) return missing('email');
   return apiToken ? { baseUrl, email, apiToken } : missing('apiToken');
 }
 
 /** For purely inbound integrations every setting may be missing. */
-export function missing(field: keyof UdeskConfig): UdeskFailure {
+export function missing(field: keyof UdeskConfig): SendFailure {
   return { kind: 'misconfigured', reason: 'config.incomplete', field };
 }
 
@@ -96,11 +90,7 @@ export class UdeskApi {
 }
 
 /** Of a call that brought no answer. What may be done twice counts as not done. */
-function outcomeOfSilence(error: unknown, repeatable: boolean): UdeskFailure {
-  if (error instanceof EgressRefusedError) {
-    return { kind: 'misconfigured', reason: error.code, field: 'baseUrl', detail: error.message };
-  }
-  if (!(error instanceof HttpFailure)) throw error;
-  const outcome = outcomeOfFailure(error) as UdeskFailure;
-  return repeatable ? { ...outcome, kind: 'transient' } : outcome;
+function outcomeOfSilence(error: unknown, repeatable: boolean): SendFailure {
+  const outcome = outcomeOfError(error, 'baseUrl');
+  return repeatable && outcome.kind === 'unknown' ? { ...outcome, kind: 'transient' } : outcome;
 }

@@ -5,7 +5,7 @@ import {
   readConfig,
   type SendOutcome,
 } from '@bellhop/contracts';
-import { type ChannelStub, describeChannel, MemoryState, testContext } from '@bellhop/contracts/testing';
+import { type ChannelStub, describeChannel, executed, MemoryState, testContext } from '@bellhop/contracts/testing';
 import { startUdeskSimulator, type UdeskSimulator } from '@bellhop/simulators';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -292,6 +292,7 @@ describe('a rating', () => {
     const { method, path: below, body } = simulator.requests[0]!;
     expect({ method, path: `/open_api_v1/${below}`, json: body }).toEqual(vector.expect);
     expect(simulator.surveys).toEqual([{ conversation, option: optionId, remark }]);
+    executed('udesk/vectors.json', 'UDESK-OUT-13');
   });
 
   it('is refused for a conversation that is gone', async () => {

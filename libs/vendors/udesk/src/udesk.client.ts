@@ -1,19 +1,20 @@
-import type {
-  ActionResult,
-  ChannelClient,
-  ChannelContext,
-  CheckResult,
-  IdentityRef,
-  SendOutcome,
+import {
+  type ActionResult,
+  CHANNEL_CLOSED,
+  type ChannelClient,
+  type ChannelContext,
+  type CheckResult,
+  failedCheck,
+  type IdentityRef,
+  OpenCalls,
+  type SendOutcome,
 } from '@bellhop/contracts';
 import { UdeskActions } from './udesk.actions.js';
 import { UdeskApi } from './udesk.api.js';
 import type { CustomerInput, H5LinkInput, SignIdentityInput, SurveyAnswerInput } from './udesk.inputs.js';
 import type { UdeskConfig } from './udesk.manifest.js';
-import type { UdeskFailure } from './udesk.outcomes.js';
 import { UdeskSwitch } from './udesk.switch.js';
 
-const CLOSED: UdeskFailure = { kind: 'transient', reason: 'channel.closed' };
 /** A customer whom nobody has; Udesk answers that it is invalid, and takes note of nothing. */
 const PROBE = { web_token: 'bellhop_connection_test' };
 
@@ -21,7 +22,7 @@ const PROBE = { web_token: 'bellhop_connection_test' };
 export class UdeskClient implements ChannelClient {
   readonly pushSwitch = {
     set: (user: IdentityRef, on: boolean, signal: AbortSignal): Promise<SendOutcome> =>
-      this.#whileOpen(() => this.#switch.set(user, on, signal), CLOSED),
+      this.#calls.run(() => this.#switch.set(user, on, signal), CHANNEL_CLOSED),
   };
   readonly actions = {
     'h5-link': (input: object, signal: AbortSignal) =>
@@ -34,8 +35,7 @@ export class UdeskClient implements ChannelClient {
   };
   readonly #switch: UdeskSwitch;
   readonly #actions: UdeskActions;
-  readonly #running = new Set<Promise<unknown>>();
-  #closed = false;
+  readonly #calls = new OpenCalls();
 
   constructor(
     private readonly config: UdeskConfig,
@@ -47,40 +47,21 @@ export class UdeskClient implements ChannelClient {
   }
 
   check(signal: AbortSignal): Promise<CheckResult> {
-    const closed = { ok: false, code: CLOSED.reason, detail: 'the client is closed' } as const;
-    return this.#whileOpen(() => this.#check(signal), closed);
+    return this.#calls.check(() => this.#check(signal));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled(this.#running);
+  close(): Promise<void> {
+    return this.#calls.close();
   }
 
   async #check(signal: AbortSignal): Promise<CheckResult> {
     const { baseUrl, email, apiToken } = this.config;
     if (!baseUrl && !email && !apiToken) return { ok: true, detail: 'Set up for callbacks; nothing was called.' };
     const reply = await this.#actions.askStatus(PROBE, signal);
-    return reply.ok ? { ok: true, detail: 'Udesk accepted a signed call.' } : toCheck(reply.outcome);
+    return reply.ok ? { ok: true, detail: 'Udesk accepted a signed call.' } : failedCheck(reply.outcome);
   }
 
   #act(work: () => Promise<ActionResult>): Promise<ActionResult> {
-    return this.#whileOpen(work, { ok: false, outcome: CLOSED });
+    return this.#calls.run(work, { ok: false, outcome: CHANNEL_CLOSED });
   }
-
-  async #whileOpen<T>(work: () => Promise<T>, closed: T): Promise<T> {
-    if (this.#closed) return closed;
-    const running = work();
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
-  }
-}
-
-function toCheck(outcome: UdeskFailure): CheckResult {
-  const field = outcome.kind === 'misconfigured' ? outcome.field : undefined;
-  const detail = outcome.detail ?? outcome.vendorCode ?? outcome.kind;
-  return { ok: false, code: outcome.reason, detail, ...(field && { field }) };
 }

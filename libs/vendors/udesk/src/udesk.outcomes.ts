@@ -1,11 +1,18 @@
-import { clipDetail, isRecord, retryAfterMs, scrub, type SendOutcome, textOf } from '@bellhop/contracts';
-
-export type UdeskFailure = Exclude<SendOutcome, { kind: 'accepted' }>;
+import {
+  clipDetail,
+  isRecord,
+  parseJson,
+  retryAfterMs,
+  scrub,
+  type SendFailure,
+  type SendOutcome,
+  textOf,
+} from '@bellhop/contracts';
 
 /** The members of an answer whose `code` is 1000, or why there are none. */
 export type UdeskReply =
   | { readonly ok: true; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly ok: false; readonly outcome: UdeskFailure };
+  | { readonly ok: false; readonly outcome: SendFailure };
 
 /** An HTTP answer as it came. */
 export interface UdeskAnswer {
@@ -24,17 +31,17 @@ export interface CallFacts {
   readonly now: Date;
 }
 
-type Words = Pick<UdeskFailure, 'vendorCode' | 'detail'>;
+type Words = Pick<SendFailure, 'vendorCode' | 'detail'>;
 
 const SUCCESS = 1000;
-const REFUSED_CREDENTIALS: UdeskFailure = { kind: 'misconfigured', reason: 'credentials.refused', field: 'apiToken' };
-const WRONG_ADDRESS: UdeskFailure = { kind: 'misconfigured', reason: 'address.wrong', field: 'baseUrl' };
+const REFUSED_CREDENTIALS: SendFailure = { kind: 'misconfigured', reason: 'credentials.refused', field: 'apiToken' };
+const WRONG_ADDRESS: SendFailure = { kind: 'misconfigured', reason: 'address.wrong', field: 'baseUrl' };
 
 /**
  * Codes of the body; business errors come with HTTP 200. Sources: doc/im.md (1000, 2062, 9200, 11012); 2059 and 2002 as
  * public integrations met them. 2062 is "parameter missing" there and "IM not authorised" here: permanent either way.
  */
-const CODES: ReadonlyMap<number, UdeskFailure> = new Map<number, UdeskFailure>([
+const CODES: ReadonlyMap<number, SendFailure> = new Map<number, SendFailure>([
   [2002, WRONG_ADDRESS],
   [2059, REFUSED_CREDENTIALS],
   [2062, { kind: 'rejected', reason: 'request.refused' }],
@@ -45,7 +52,7 @@ const CODES: ReadonlyMap<number, UdeskFailure> = new Map<number, UdeskFailure>([
 /** Judges an answer by its `code`, which comes as number or text, and by the HTTP status where there is none. */
 export function readReply(answer: UdeskAnswer, facts: CallFacts): UdeskReply {
   const fields = readObject(answer.body);
-  const failed = (verdict: UdeskFailure): UdeskReply => ({
+  const failed = (verdict: SendFailure): UdeskReply => ({
     ok: false,
     outcome: { ...verdict, ...wordsOf(answer, fields, facts) },
   });
@@ -55,7 +62,7 @@ export function readReply(answer: UdeskAnswer, facts: CallFacts): UdeskReply {
   return failed(Number.isNaN(code) ? verdictOfStatus(answer.status) : verdictOfCode(code));
 }
 
-function verdictOfFault({ status, retryAfter }: UdeskAnswer, { repeatable, now }: CallFacts): UdeskFailure {
+function verdictOfFault({ status, retryAfter }: UdeskAnswer, { repeatable, now }: CallFacts): SendFailure {
   const wait = retryAfterMs(retryAfter, now);
   const pause = wait === undefined ? {} : { retryAfterMs: wait };
   if (status === 429) return { kind: 'throttled', reason: 'rate.exceeded', scope: 'channel', ...pause };
@@ -63,24 +70,20 @@ function verdictOfFault({ status, retryAfter }: UdeskAnswer, { repeatable, now }
   return repeatable ? { kind: 'transient', reason, ...pause } : { kind: 'unknown', reason };
 }
 
-function verdictOfCode(code: number): UdeskFailure {
+function verdictOfCode(code: number): SendFailure {
   return CODES.get(code) ?? { kind: 'rejected', reason: 'gateway.refused' };
 }
 
 /** Of an answer without a code: it came from somebody in front of Udesk's application. */
-function verdictOfStatus(status: number): UdeskFailure {
+function verdictOfStatus(status: number): SendFailure {
   if (status === 401 || status === 403) return REFUSED_CREDENTIALS;
   if (status === 404 || (status >= 300 && status < 400)) return WRONG_ADDRESS;
   return { kind: 'rejected', reason: 'gateway.unknown_answer' };
 }
 
 function readObject(body: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(body);
+  return isRecord(value) ? value : undefined;
 }
 
 function wordsOf({ status }: UdeskAnswer, fields: Record<string, unknown> | undefined, { secrets }: CallFacts): Words {

@@ -1,8 +1,14 @@
-import { type ChannelContext, type IdentityRef, type SendOutcome, sha256Hex } from '@bellhop/contracts';
+import {
+  type ChannelContext,
+  type IdentityRef,
+  type SendFailure,
+  type SendOutcome,
+  sha256Hex,
+} from '@bellhop/contracts';
 import { missing, type UdeskApi, type UdeskCall } from './udesk.api.js';
 import { TOKEN_NAMES, type TokenName } from './udesk.inputs.js';
 import type { UdeskConfig } from './udesk.manifest.js';
-import { outcomeOfSwitch, type UdeskFailure } from './udesk.outcomes.js';
+import { outcomeOfSwitch } from './udesk.outcomes.js';
 
 /** Body of `POST im/h5push`. Source: doc/im_h5_push.md: exactly one token. */
 export type SwitchBody = Readonly<Partial<Record<TokenName, string>>> & {
@@ -11,7 +17,7 @@ export type SwitchBody = Readonly<Partial<Record<TokenName, string>>> & {
 };
 
 /** The call for a body, or why it must not be made. */
-export function switchCall(body: SwitchBody): UdeskCall | UdeskFailure {
+export function switchCall(body: SwitchBody): UdeskCall | SendFailure {
   const tokens = TOKEN_NAMES.filter((name) => body[name]);
   if (tokens.length !== 1) return { kind: 'rejected', reason: 'identity.exactly_one' };
   return { method: 'POST', path: 'im/h5push', body, repeatable: true };
@@ -23,7 +29,7 @@ const ON = 'on';
 
 /** A failure on its way through {@link SharedState.cached}, which keeps what does not throw. */
 class SwitchFailure extends Error {
-  constructor(readonly outcome: UdeskFailure) {
+  constructor(readonly outcome: SendFailure) {
     super(outcome.reason);
   }
 }

@@ -1,4 +1,5 @@
 import type { SendOutcome } from '@bellhop/contracts';
+import { executed } from '@bellhop/contracts/testing';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { signedAddress } from './udesk.api.js';
@@ -119,5 +120,6 @@ describe('udesk vectors of calls', () => {
   it.each(here.map((vector) => [vector.id, vector] as const))('%s', (id, vector) => {
     const outcome = ANSWERS.has(id) ? answer(vector.input as never) : EXECUTED[id]!(vector);
     expect(outcome).toEqual(vector.expect);
+    executed('udesk/vectors.json', id);
   });
 });
