@@ -7,5 +7,5 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   globalSetup: '<rootDir>/test/global-setup.ts',
   globalTeardown: '<rootDir>/test/global-teardown.ts',
-  reporters: ['default', '<rootDir>/scripts/test-reporter.mjs'],
+  reporters: ['default', '<rootDir>/scripts/test-reporter.mjs', '<rootDir>/scripts/fixture-reporter.mjs'],
 };

@@ -96,7 +96,11 @@ function start(databaseUrl: string, clock: string): Promise<Platform> {
   return Platform.start({
     databaseUrl,
     role: 'all',
-    environment: { HAND_CLOCK: clock, BELLHOP_LEASE_SECONDS: String(LEASE_SECONDS) },
+    environment: {
+      HAND_CLOCK: clock,
+      BELLHOP_LEASE_SECONDS: String(LEASE_SECONDS),
+      BELLHOP_EGRESS_ALLOW: '127.0.0.1:*',
+    },
     execArgv: ['--import', './dist/test/chaos/hand-clock.js'],
   });
 }

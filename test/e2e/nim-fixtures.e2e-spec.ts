@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { executed } from '@bellhop/contracts/testing';
 import { startNimSimulator } from '@bellhop/simulators';
 import { apnsManifest } from '../../libs/channels/apns/src/apns.manifest.js';
 
@@ -25,13 +26,15 @@ describe('a registration of a NIM client', () => {
     ]);
   });
 
-  it.each(of('deviceToken'))('%s: the shape of the token', (_id, { value, expect: verdict }) => {
+  it.each(of('deviceToken'))('%s: the shape of the token', (id, { value, expect: verdict }) => {
     expect(apnsManifest.gateway?.identifiers.token?.test(value)).toBe(verdict === 'ok');
+    executed('nim/validation-cases.json', id);
   });
 
-  it.each(of('apnsCername'))('%s: the name of the certificate', async (_id, { value, expect: verdict }) => {
+  it.each(of('apnsCername'))('%s: the name of the certificate', async (id, { value, expect: verdict }) => {
     const simulator = await startNimSimulator({ appKey: 'key', appSecret: 'secret', accounts: ['user'] });
     expect(simulator.login('user', value)).toBe(verdict === 'ok' ? 200 : 500);
     await simulator.close();
+    executed('nim/validation-cases.json', id);
   });
 });

@@ -78,7 +78,8 @@ describe('processes that share a database', () => {
     const there = await TestPlatform.start({ role: 'api', databaseUrl: one.databaseUrl });
     try {
       await lonely.person('user_1');
-      const { inboundUrl } = await lonely.vendor('nim', APP);
+      const nim = await lonely.vendor('nim', APP);
+      const { inboundUrl } = nim;
       const session = { accid: 'user_1', clientType: 'IOS', deviceId: 'd' };
       const now = new Date();
       await lonely.post(inboundUrl, nimLogout(APP, { ...session, reason: '1' }, { now }));
@@ -88,8 +89,8 @@ describe('processes that share a database', () => {
         await lonely.post(inboundUrl, nimMessage(APP, message, { now }));
       }
       const ids = (await lonely.events()).map(({ id }) => id);
-      const nudge = { apps: ids.map(() => lonely.app.id), ids };
-      const reversed = { apps: nudge.apps, ids: [...ids].reverse() };
+      const nudge = { apps: ids.map(() => lonely.app.id), ids, integrations: [nim.id] };
+      const reversed = { ...nudge, ids: [...ids].reverse() };
       await Promise.all([one.app.get(EventRouter).route(nudge), there.app.get(EventRouter).route(reversed)]);
       expect((await lonely.events()).map(({ state }) => state)).toEqual(Array(22).fill('routed'));
       expect(await lonely.notifications()).toHaveLength(20);

@@ -9,7 +9,7 @@ import {
   readConfig,
   type SendItem,
 } from '@bellhop/contracts';
-import { rawRequest, testContext } from '@bellhop/contracts/testing';
+import { executed, rawRequest, testContext } from '@bellhop/contracts/testing';
 import { type RongCloudCommand, type RongCloudSimulator, startRongCloudSimulator } from '@bellhop/simulators';
 // Of the plugin itself and not through its module: nothing but the two clients is under test.
 import { RongCloudChannel } from '../../libs/vendors/rongcloud/src/rongcloud.channel.js';
@@ -122,9 +122,10 @@ describe("the vendor's SDK and our channel", () => {
 
   it.each(seeds.map((seed, index) => [seed.id, index] as const))(
     'make the vendor understand the same: %s',
-    (_id, i) => {
+    (id, i) => {
       expect(bySdk[i]).toBeDefined();
       expect(byChannel[i]).toEqual(bySdk[i]);
+      executed('rongcloud/seed-requests.json', id);
     },
   );
 

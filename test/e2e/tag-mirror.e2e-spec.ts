@@ -449,7 +449,7 @@ describe('tags at a vendor', () => {
     beforeAll(async () => {
       // As many calls a second as the vendor allows, and not one more.
       rongCloud = await startRongCloudSimulator({ ...KEYS, tagRates: { single: 100, batch: 10 } });
-      platform = await TestPlatform.start({ plugins: [RongCloudModule] });
+      platform = await TestPlatform.start({ plugins: [RongCloudModule], egressAllow: ['127.0.0.1:*'] });
     });
     afterAll(async () => {
       await platform?.stop();

@@ -1,3 +1,4 @@
+import { WebhookModule } from '@bellhop/channels/webhook';
 import { APP_SOURCE, type PresenceRow } from '../../src/core/users/presence.entity.js';
 import { PresenceService } from '../../src/core/users/presence.service.js';
 import { UsersModule } from '../../src/core/users/users.module.js';
@@ -17,7 +18,7 @@ describe('users', () => {
   let appId: string;
 
   beforeAll(async () => {
-    rest = await startRestApp(FakeVendorModule, UsersModule);
+    rest = await startRestApp(FakeVendorModule, WebhookModule, UsersModule);
   });
   afterAll(() => rest?.close());
   beforeEach(async () => {
@@ -70,6 +71,15 @@ describe('users', () => {
       expect(reply.body.errors).toEqual([{ field: '/kind', message: 'must be one of fake.user_id, fake.phone' }]);
       const gone = await link('u-1', { integrationId: await anIntegration(appId, 'gone'), kind: 'x', value: '1' });
       expect([gone.status, fieldsOf(gone.body)]).toEqual([422, ['/kind']]);
+    });
+
+    it('links the names by which a channel addresses people', async () => {
+      const integrationId = await anIntegration(appId, 'webhook');
+      const identity = { integrationId, kind: 'webhook.user_id', value: 'crm-7' };
+      const linked = await link('u-1', identity);
+      expect([linked.status, linked.body]).toMatchObject([200, { userId: 'u-1', ...identity }]);
+      const reply = await link('u-1', { ...identity, kind: 'webhook.phone' });
+      expect(reply.body.errors).toEqual([{ field: '/kind', message: 'must be one of webhook.user_id' }]);
     });
 
     it('tells nothing about integrations of others', async () => {

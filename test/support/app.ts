@@ -5,7 +5,6 @@ import {
   createAuthority,
   type FcmSimulator,
   type FcmSimulatorOptions,
-  fcmTestServiceAccount,
   startApnsSimulator,
   startFcmSimulator,
 } from '@bellhop/simulators';
@@ -30,6 +29,10 @@ export interface TestOptions {
   readonly plugins?: readonly Type[];
   /** Shares the database of another platform instead of making one. */
   readonly databaseUrl?: string;
+  /** Receivers that vendors' calls and webhooks may reach besides the Internet, as `host:port`; simulators listen on loopback. */
+  readonly egressAllow?: readonly string[];
+  /** Connections to the database. Default: that of the product. */
+  readonly databasePool?: number;
 }
 
 export interface ApiReply<T> {
@@ -47,7 +50,8 @@ export class TestPlatform {
     private readonly release: () => Promise<void>,
   ) {}
 
-  static async start({ role = 'all', plugins, databaseUrl }: TestOptions = {}): Promise<TestPlatform> {
+  static async start(options: TestOptions = {}): Promise<TestPlatform> {
+    const { role = 'all', plugins, databaseUrl, egressAllow = [], databasePool } = options;
     const database = databaseUrl ? { url: databaseUrl, drop: async () => undefined } : await freshDatabase();
     const environment = readEnvironment({
       DATABASE_URL: database.url,
@@ -55,6 +59,8 @@ export class TestPlatform {
       BELLHOP_SANDBOX: 'false',
       BELLHOP_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
       BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
+      BELLHOP_EGRESS_ALLOW: egressAllow.join(','),
+      DATABASE_POOL: databasePool?.toString(),
       HOST: '127.0.0.1',
       LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     });
@@ -156,33 +162,13 @@ export async function startGateways(
   options: { apns?: Partial<ApnsSimulatorOptions>; fcm?: Partial<FcmSimulatorOptions> } = {},
 ): Promise<Gateways> {
   const authority = await createAuthority();
-  const credentials = apnsTestCredentials();
-  const serviceAccount = fcmTestServiceAccount('bellhop-test');
-  const apns = await startApnsSimulator({ authority, credentials, ...options.apns });
-  const fcm = await startFcmSimulator({ authority, serviceAccounts: [serviceAccount], ...options.fcm });
-  const { keyId, teamId, p8 } = credentials;
-  const certificateAuthority = authority.caPem;
+  const apns = await startApnsSimulator({ authority, credentials: apnsTestCredentials(), ...options.apns });
+  const fcm = await startFcmSimulator({ authority, ...options.fcm });
   return {
     apns,
     fcm,
-    apnsConfig: {
-      keyId,
-      teamId,
-      p8,
-      bundleId: BUNDLE_ID,
-      productionUrl: apns.url,
-      sandboxUrl: apns.url,
-      certificateAuthority,
-      requestTimeoutMs: 2_000,
-    },
-    fcmConfig: {
-      serviceAccount: JSON.stringify(serviceAccount),
-      transport: 'http',
-      baseUrl: fcm.url,
-      tokenUrl: fcm.tokenUrl,
-      certificateAuthority,
-      deadlineMs: 5_000,
-    },
+    apnsConfig: { ...apns.channelConfig(BUNDLE_ID), requestTimeoutMs: 2_000 },
+    fcmConfig: { ...fcm.channelConfig(), deadlineMs: 5_000 },
     close: async () => {
       await Promise.all([apns.close(), fcm.close()]);
     },
