@@ -128,6 +128,8 @@ async function exceed(stage: Stage, channel: string, calls: Calls): Promise<void
     `or refused, as the caller likes: ${refused.status} ${refused.body.code}, Retry-After ${seconds} s`,
     refused.status === 429 && seconds > 0 && seconds <= 3600,
   );
+  const [latest] = (await stage.api<{ data: { id: string }[] }>('GET', '/v1/notifications?limit=1')).data;
+  stage.equal('then nothing of it is stored', latest?.id, id);
   stage.equal('RongCloud saw two calls', (await calls()).length, 2);
   await stage.api('POST', `/v1/notifications/${id}/cancel`);
   const { counts } = await stage.notification(id);

@@ -6,8 +6,9 @@ import { say, until } from './words.js';
 
 const CATEGORY = 'demo-sale';
 const HOUR_MS = 3_600_000;
-/** From the call to the moment that is scheduled. */
-const LEAD_MS = 1_000;
+/** From the call to the moment that is scheduled; pausing must come first, on slow machines too. */
+const LEAD_MS = 2_000;
+const WATCH_MS = 500;
 
 export const SCHEDULING: Section = {
   title: 'Schedule, pause, resume, cancel',
@@ -27,7 +28,7 @@ async function pauseAndResume(stage: Stage): Promise<void> {
   const before = await stage.notification(id);
   say(`  ${before.state} for ${before.startsAt}`);
   await stage.api('POST', `/v1/notifications/${id}/pause`);
-  await pause(at.getTime() + LEAD_MS / 2 - Date.now());
+  await pause(at.getTime() + WATCH_MS - Date.now());
   stage.equal('paused: its moment has passed and nothing has arrived', await stage.arrivals(mark), []);
   await stage.api('POST', `/v1/notifications/${id}/resume`);
   await stage.ended(id);

@@ -30,23 +30,25 @@ const controlPort = 0;
 
 /** Starts all of them, with the accounts that the integrations of the sandbox have and the people that the demo tells. */
 export async function startSimulators(vendors: VendorConfigs): Promise<Simulators> {
-  const gateways = await startGateways();
-  const { udesk, ...others } = await startVendors(vendors);
-  const receiver = await startWebhookReceiver({ controlPort });
+  const all = {
+    ...(await startGateways()),
+    ...(await startVendors(vendors)),
+    webhook: await startWebhookReceiver({ controlPort }),
+  };
+  const { apns, fcm, rongcloud, nim, udesk, echat, webhook } = all;
   udesk.addCustomer({ web_token: UDESK_TOKEN });
-  others.rongcloud.directory.addDevices(PEOPLE.flatMap(phonesAtRongCloud));
-  const all = { ...gateways, ...others, udesk, webhook: receiver };
+  rongcloud.directory.addDevices(PEOPLE.flatMap(phonesAtRongCloud));
   const controls = Object.entries(all).map(([name, { controlUrl }]) => [name, controlUrl ?? '']);
   return {
-    receiver,
+    receiver: webhook,
     control: Object.fromEntries(controls) as SandboxSimulators,
     configs: {
-      apns: gateways.apns.channelConfig(BUNDLE_ID),
-      fcm: gateways.fcm.channelConfig(),
-      rongcloud: others.rongcloud.channelConfig(),
-      nim: others.nim.channelConfig(NIM_SENDER),
+      apns: apns.channelConfig(BUNDLE_ID),
+      fcm: fcm.channelConfig(),
+      rongcloud: rongcloud.channelConfig(),
+      nim: nim.channelConfig(NIM_SENDER),
       udesk: udesk.channelConfig(),
-      echat: others.echat.channelConfig(),
+      echat: echat.channelConfig(),
     },
     close: async () => {
       await Promise.all(Object.values(all).map((simulator) => simulator.close()));
