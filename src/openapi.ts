@@ -28,7 +28,10 @@ const INBOUND_PATH = '/v1/inbound/{integrationId}/{urlSecret}/{rest}';
 export function buildDocument(app: INestApplication): OpenAPIObject {
   const builder = new DocumentBuilder()
     .setTitle('Bellhop')
-    .setDescription('Vendor callbacks become pushes on devices. Errors are problem documents (RFC 9457).')
+    .setDescription(
+      'Vendor callbacks become pushes on devices, and audiences are informed through gateways and vendors. ' +
+        'Errors are problem documents (RFC 9457).',
+    )
     .setVersion('1')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: `bh_…`' }, API_KEY_SCHEME);

@@ -32,7 +32,7 @@ describe('a push that NIM delivers', () => {
     // A clock that goes on by itself: the rate that NIM allows is counted by it.
     const now = () => Date.now() + aheadMs;
     platform.app.get(Clock).now = () => new Date(now());
-    vendor = await startNimSimulator({ ...APP, accounts: [SENDER, 'nim_ann', 'nim_bob', 'cleo'], now });
+    vendor = await startNimSimulator({ ...APP, accounts: [SENDER, 'nim_ann', 'nim_bob', 'cleo', 'dora'], now });
   });
   afterAll(async () => {
     await platform?.stop();
@@ -125,6 +125,7 @@ describe('a push that NIM delivers', () => {
       await tag('ann', 'vip', '北京');
       await tag('bob', 'vip');
       await tag('cleo', 'vip', '上海');
+      await tag('dora', 'phoneless');
     });
 
     it.each<[name: string, audience: object, accounts: string[]]>([
@@ -132,6 +133,7 @@ describe('a push that NIM delivers', () => {
       ['any of some tags', { allOf: ['vip'], anyOf: ['北京', '上海'] }, ['cleo', 'nim_ann']],
       ['a package', { packageName: PACKAGE }, ['cleo', 'nim_ann']],
       ['a package and a tag', { allOf: ['北京'], packageName: PACKAGE }, ['nim_ann']],
+      ['somebody without a phone here', { anyOf: ['phoneless'] }, ['dora']],
       ['those with an iPhone', { allOf: ['vip'], platforms: ['ios'] }, ['nim_ann']],
     ])('means %s of our store, each person once', async (_name, audience, accounts) => {
       const id = await outlet.notify(audience);
@@ -172,7 +174,7 @@ describe('a push that NIM delivers', () => {
         params: { target_os: ['ios'], push_config: { push_content: 'Maintenance' } },
       },
     ]);
-    expect(vendor.pushes.map(({ accid }) => accid)).toEqual([SENDER, 'nim_ann', 'nim_bob', 'cleo']);
+    expect(vendor.pushes.map(({ accid }) => accid)).toEqual([SENDER, 'nim_ann', 'nim_bob', 'cleo', 'dora']);
     expect(deliveries).toMatchObject([
       {
         state: 'accepted',

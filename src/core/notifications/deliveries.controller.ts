@@ -23,7 +23,7 @@ export class DeliveriesController {
   @Post(':deliveryId/retry')
   @HttpCode(202)
   @RequireScope('send')
-  @ApiOperation({ operationId: 'retryDelivery', summary: 'Send a dead, failed or expired delivery once more' })
+  @ApiOperation({ operationId: 'retryDelivery', summary: 'Send a dead, failed, expired or unknown delivery once more' })
   @ApiAcceptedResponse({ type: DeliveryView })
   @ApiProblems(400, 404, 422)
   async retry(

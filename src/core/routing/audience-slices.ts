@@ -1,4 +1,4 @@
-import { type EffectiveAudience, effectiveAudience, NotFoundError } from '@bellhop/contracts';
+import { type EffectiveAudience, effectiveAudience, NotFoundError, PLATFORMS } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { internalId } from '../../platform/ids.js';
 import type { SqlRunner } from '../../platform/sql.js';
@@ -61,8 +61,9 @@ export class AudienceSlices {
     if (!effective) return last([]);
     if (effective.kind === 'users') return last(await this.vendorUsers(tx, appId, channel, effective.users));
     if (takesAudience(channel, effective)) return last([wholeAudience(channel, effective)]);
-    const clause = audienceQuery(effective, 2);
-    const users = await this.directory.usersOfAudience(tx, appId, clause, after, limit);
+    const users = isAboutPeople(effective)
+      ? await this.directory.taggedUsers(tx, appId, effective, after, limit)
+      : await this.directory.usersOfAudience(tx, appId, audienceQuery(effective, 2), after, limit);
     const candidates = await this.vendorUsers(tx, appId, channel, users);
     return { candidates, until: users.length < limit ? null : (users.at(-1) ?? null) };
   }
@@ -113,6 +114,11 @@ export class AudienceSlices {
 /** Whether the vendor itself can find the people of such an audience. */
 export function takesAudience({ plugin }: OpenedIntegration, { kind }: Pick<EffectiveAudience, 'kind'>): boolean {
   return plugin.outbound?.manifest.capabilities.send?.audiences?.includes(kind) ?? false;
+}
+
+/** Tags alone: whoever has them is meant, with a device in our registry or without one. */
+function isAboutPeople(effective: EffectiveAudience): effective is Extract<EffectiveAudience, { kind: 'tags' }> {
+  return effective.kind === 'tags' && !effective.packageName && effective.platforms.length === PLATFORMS.length;
 }
 
 /** The devices of an audience; of one gateway, when only that is to be used. */

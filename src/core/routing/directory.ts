@@ -127,7 +127,25 @@ export class Directory {
     );
   }
 
-  /** The next people of an audience, in the order of their ids. */
+  /** The next people with tags, whether they have a device or not, in the order of their ids. */
+  async taggedUsers(
+    tx: SqlRunner,
+    appId: string,
+    { allOf, anyOf }: { readonly allOf: readonly string[]; readonly anyOf: readonly string[] },
+    after: string | null,
+    limit: number,
+  ): Promise<string[]> {
+    const rows = await tx.query<{ user_id: string }>(
+      `SELECT user_id FROM user_tag
+       WHERE app_id = $1 AND tags @> $2::text[] AND (cardinality($3::text[]) = 0 OR tags && $3::text[])
+         AND ($4::text IS NULL OR user_id > $4)
+       ORDER BY user_id LIMIT $5`,
+      [appId, allOf, anyOf, after, limit],
+    );
+    return rows.map(({ user_id }) => user_id);
+  }
+
+  /** The next people who have a device of an audience, in the order of their ids. */
   async usersOfAudience(
     tx: SqlRunner,
     appId: string,
