@@ -23,6 +23,8 @@ const HOUR_MS = 3_600_000;
 /** The shortest there is: what is held is looked at again after it. */
 const LEASE_SECONDS = 10;
 const ZONE_MS = 8 * HOUR_MS;
+/** Of each process; all of them together stay below what a server allows by default. */
+const POOL = '10';
 
 const { values: flags } = parseArgs({ options: { broadcasts: { type: 'string', default: '100' } } });
 const broadcasts = Number(flags.broadcasts);
@@ -100,6 +102,7 @@ function start(databaseUrl: string, clock: string): Promise<Platform> {
       HAND_CLOCK: clock,
       BELLHOP_LEASE_SECONDS: String(LEASE_SECONDS),
       BELLHOP_EGRESS_ALLOW: '127.0.0.1:*',
+      DATABASE_POOL: POOL,
     },
     execArgv: ['--import', './dist/test/chaos/hand-clock.js'],
   });
