@@ -19,6 +19,7 @@ import { RequestCheck } from './broadcasts/request-check.js';
 import { SlicePlanner } from './broadcasts/slice-planner.js';
 import { DeliveryRecorder } from './delivery/delivery-recorder.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
+import { HeldDeliveries } from './delivery/held-deliveries.js';
 import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackDevices } from './devices/callback-devices.js';
@@ -81,7 +82,7 @@ const PLAN = [
   Planner,
   DeliveryWriter,
 ];
-const DELIVER = [QuotaLedger, DeliveryWorker, DeliveryRecorder, Lease, Sweeper];
+const DELIVER = [QuotaLedger, DeliveryWorker, DeliveryRecorder, HeldDeliveries, Lease, Sweeper];
 const LEARN = [NotificationsService, ReceiptTokens, ReceiptsService, Tallies, ReportsService, TraceService];
 
 /** The notification module: receive, route, plan, deliver, and learn what happened. */

@@ -69,11 +69,8 @@ export class WorkLoops {
 
   /** Looks for rows whose nudge was lost; the timer does so by itself. */
   async sweep(): Promise<void> {
-    try {
-      await this.sweeper.sweep();
-      await this.webhookSweep.sweep();
-    } catch (error) {
-      this.log.warn({ cause: (error as Error).message }, 'Sweep failed');
+    for (const one of [this.sweeper, this.webhookSweep]) {
+      await one.sweep().catch((error: Error) => this.log.warn({ cause: error.message }, 'Sweep failed'));
     }
   }
 }

@@ -27,6 +27,9 @@ export function newId(): string {
   return v7({ msecs: lastMs, seq: sequence, random: bytes });
 }
 
+/** How far apart the clocks of two processes may be, in milliseconds: what one of them named first may look that much younger. */
+export const SKEW_MS = 5 * 60_000;
+
 /** The first id that can have been made `ms` after this one: the end of a range of ids. */
 export function idAfter(id: string, ms: number): string {
   const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) + ms;

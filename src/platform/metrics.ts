@@ -19,11 +19,11 @@ export class Metrics {
   readonly inboundSeconds = this.histogram('inbound_seconds', 'From the bytes to the acknowledgement.', ['plugin']);
   readonly events = this.counter('events_total', 'Events by the state they ended in.', ['plugin', 'kind', 'state']);
   readonly deliveries = this.counter('deliveries_total', 'Attempts by outcome.', ['channel', 'outcome']);
-  readonly quotaRefusals = this.counter('quota_refusals_total', 'Calls without room in a quota, by what became of them.', [
-    'channel',
-    'rule',
-    'state',
-  ]);
+  readonly quotaRefusals = this.counter(
+    'quota_refusals_total',
+    'Calls without room in a quota, by what became of them.',
+    ['channel', 'rule', 'state'],
+  );
   readonly tagMirror = this.counter('tag_mirror_total', 'People whose tags a vendor was given, by result.', [
     'channel',
     'result',

@@ -3,6 +3,7 @@ export * from './echat-api/index.js';
 export * from './fcm/index.js';
 export * from './nim/index.js';
 export * from './rongcloud/index.js';
+export type { ScriptedAnswer } from './plain-answers.js';
 export * from './senders/callback.js';
 export * from './senders/echat.js';
 export * from './senders/kf5.js';

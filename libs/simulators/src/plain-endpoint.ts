@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Arrivals } from './apns/arrivals.js';
+import { Arrivals } from './arrivals.js';
 
 /** A request that has come in completely. */
 export interface PlainRequest {
@@ -35,7 +35,7 @@ export class PlainEndpoint {
   readonly #arrivals = new Arrivals();
   readonly #server: Server;
   #port: number;
-  #held: (() => void)[] | undefined;
+  #connections = 0;
 
   /** @param decide called once per request, on release while requests are held. */
   constructor(
@@ -44,6 +44,7 @@ export class PlainEndpoint {
   ) {
     this.#port = port;
     this.#server = createServer((request, response) => void this.#receive(request, response));
+    this.#server.on('connection', () => this.#connections++);
   }
 
   /** `http://127.0.0.1:port`. */
@@ -56,25 +57,34 @@ export class PlainEndpoint {
     return this.#arrivals.count;
   }
 
+  /** Connections made since the start or the last reset. */
+  get connections(): number {
+    return this.#connections;
+  }
+
   /** @throws {Error} when fewer than `count` come within `withinMs`. */
-  received(count: number, withinMs = 10_000): Promise<void> {
+  received(count: number, withinMs?: number): Promise<void> {
     return this.#arrivals.reach(count, withinMs);
   }
 
   /** From now on requests are taken in, and decided and answered only after {@link release}. */
   hold(): void {
-    this.#held ??= [];
+    this.#arrivals.hold();
   }
 
   release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const answer of held) answer();
+    this.#arrivals.release();
   }
 
+  /** Answers what is held, and counts from 0. */
   reset(): void {
-    this.release();
     this.#arrivals.reset();
+    this.#connections = 0;
+  }
+
+  /** Destroys every connection. */
+  drop(): void {
+    this.#server.closeAllConnections();
   }
 
   /** Takes connections, after a pause on the same port as before. */
@@ -89,17 +99,14 @@ export class PlainEndpoint {
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
-    this.#server.closeAllConnections();
+    this.drop();
     await closed;
   }
 
   async #receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await readRequest(incoming);
     if (!request) return;
-    const answer = () => perform(this.decide(request), response);
-    this.#arrivals.add();
-    if (this.#held) this.#held.push(answer);
-    else answer();
+    this.#arrivals.take(() => perform(this.decide(request), response));
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Capabilities, chunks, type SendOutcome, type TagReplacement } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { Metrics } from '../../platform/metrics.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { Lease } from '../work/lease.js';
@@ -33,6 +34,7 @@ export class TagMirror {
     private readonly clients: ChannelClients,
     private readonly pauses: PauseSwitch,
     private readonly lease: Lease,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Sends one call's worth of people who are due, and comes back for the others. */
@@ -154,6 +156,9 @@ export class TagMirror {
 
   private tell(integration: OpenedIntegration, judged: readonly Judged[], pause: IntegrationPause | undefined): void {
     if (pause) this.pauses.done(integration, pause);
+    for (const [result, people] of Map.groupBy(judged, ({ verdict }) => verdict.kind)) {
+      this.metrics.tagMirror.inc({ channel: integration.plugin.id, result }, people.length);
+    }
     const reasons = judged.flatMap(({ verdict }) => (verdict.kind === 'failed' ? [verdict.reason] : []));
     if (reasons.length === 0) return;
     const failed = { integrationId: integration.row.id, people: reasons.length, reasons: [...new Set(reasons)] };

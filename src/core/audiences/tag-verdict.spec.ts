@@ -36,6 +36,10 @@ describe('tags after a call', () => {
       { kind: 'later', reason: 'quota', notBefore: inSeconds(3600) },
     ],
     [
+      { kind: 'quotaExhausted', reason: 'quota', resetsAt: inSeconds(-90) },
+      { kind: 'later', reason: 'quota', notBefore: inSeconds(3) },
+    ],
+    [
       { kind: 'transient', reason: 'network' },
       { kind: 'later', reason: 'network', notBefore: inSeconds(3) },
     ],

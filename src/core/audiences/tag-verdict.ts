@@ -21,6 +21,9 @@ export function judgeTags(outcome: SendOutcome, attempts: number, now: Date, ran
   // What the vendor says is not doubled: many workers that share its limit would otherwise wait ever longer for no reason.
   const toldMs = (ms: number | undefined): number | undefined =>
     ms === undefined ? undefined : ms + random * JITTER_MS;
+  const untold = after(backoffMs(attempts, random));
+  // A vendor whose clock is behind ours names a time that has passed.
+  const slotOf = (resetsAt = after(QUOTA_PAUSE_MS)): Date => (resetsAt > now ? resetsAt : untold);
   switch (outcome.kind) {
     case 'accepted':
       return { kind: 'done' };
@@ -31,7 +34,7 @@ export function judgeTags(outcome: SendOutcome, attempts: number, now: Date, ran
     case 'misconfigured':
       return { kind: outcome.scope === 'target' ? 'failed' : 'later', reason: outcome.reason };
     case 'quotaExhausted':
-      return { kind: 'later', reason: outcome.reason, notBefore: outcome.resetsAt ?? after(QUOTA_PAUSE_MS) };
+      return { kind: 'later', reason: outcome.reason, notBefore: slotOf(outcome.resetsAt) };
     case 'throttled':
     case 'transient':
       return {
@@ -40,6 +43,6 @@ export function judgeTags(outcome: SendOutcome, attempts: number, now: Date, ran
         notBefore: after(toldMs(outcome.retryAfterMs) ?? backoffMs(attempts, random)),
       };
     case 'unknown':
-      return { kind: 'later', reason: outcome.reason, notBefore: after(backoffMs(attempts, random)) };
+      return { kind: 'later', reason: outcome.reason, notBefore: untold };
   }
 }

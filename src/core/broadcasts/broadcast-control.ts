@@ -3,9 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Clock } from '../../platform/clock.js';
 import { publicId } from '../../platform/ids.js';
-import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
-import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
+import { HeldDeliveries } from '../delivery/held-deliveries.js';
 import { Lease } from '../work/lease.js';
 import { WebhookOutbox } from '../webhooks/webhook-outbox.js';
 import { SlicePlanner } from './slice-planner.js';
@@ -38,7 +37,7 @@ export class BroadcastControl {
   constructor(
     private readonly sql: Sql,
     private readonly clock: Clock,
-    private readonly queue: Queue,
+    private readonly held: HeldDeliveries,
     private readonly planner: SlicePlanner,
     private readonly webhooks: WebhookOutbox,
     private readonly lease: Lease,
@@ -60,19 +59,11 @@ export class BroadcastControl {
   async resume(appId: string, id: string): Promise<void> {
     const now = this.clock.now();
     const { state, starts_at: startsAt } = await this.mark(appId, id, 'paused_at = NULL, touched_at = $3', now);
-    await this.sql.transaction(async (tx) => {
-      const due = await tx.query<DueDelivery>(
-        `UPDATE delivery SET state = 'queued', reason = NULL, updated_at = $3
-         WHERE app_id = $1 AND notification_id = $2 AND state = 'held' AND reason = 'notification_paused'
-         RETURNING id, app_id AS "appId", integration_id AS "integrationId", priority,
-                   CASE WHEN not_before > $3 THEN not_before END AS "notBefore"`,
-        [appId, id, now],
-      );
-      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
-      if (state !== 'scheduled' && state !== 'planning') return;
+    if (state === 'scheduled' || state === 'planning') {
       const later = startsAt && startsAt > now ? startsAt : undefined;
-      await this.planner.nudge(tx, [{ appId, notificationId: id }], later);
-    });
+      await this.sql.transaction((tx) => this.planner.nudge(tx, [{ appId, notificationId: id }], later));
+    }
+    await this.held.release(appId, { notificationId: id });
   }
 
   /**

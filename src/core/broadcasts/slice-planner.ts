@@ -159,6 +159,8 @@ export class SlicePlanner {
       [appId, id],
     );
     const channel = row?.channel_id ? await this.integrations.find(row.channel_id) : undefined;
+    // Another process may have the plugin; through each device's own gateway is not what was asked for.
+    if (row?.channel_id && !channel) throw new Error('The channel of the notification is not part of this build.');
     const [app, all] = await Promise.all([this.access.getApp(appId), this.integrations.channelsOf(appId)]);
     const channels = channel ? all.filter(({ row: { id: other } }) => other === channel.row.id) : all;
     return { context: { app, channels, now }, channel };

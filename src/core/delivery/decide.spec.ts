@@ -76,7 +76,7 @@ const table: readonly (readonly [string, SendOutcome, Decision])[] = [
   [
     'quotaExhausted, with a time that is none',
     { kind: 'quotaExhausted', reason: 'day', resetsAt: new Date(Number.NaN) },
-    { state: 'expired', reason: 'quota_exhausted' },
+    { state: 'held', reason: 'quota_exhausted', notBefore: later(1_000) },
   ],
   [
     'throttled, for longer than there are dates',

@@ -71,7 +71,6 @@ function retry(input: DecisionInput, reason: string, now: Date, random: number, 
 /** A vendor whose clock is behind ours names a time that has passed: that must not make us ask without a pause. */
 function holdUntil(input: DecisionInput, resetsAt: Date, now: Date, random: number): Decision {
   const reason = 'quota_exhausted';
-  const soonest = now.getTime() + backoffMs(input.attempts, random);
-  const at = new Date(Math.max(resetsAt.getTime(), soonest));
+  const at = resetsAt > now ? resetsAt : new Date(now.getTime() + backoffMs(input.attempts, random));
   return at < input.expiresAt ? { state: 'held', reason, notBefore: at } : { state: 'expired', reason };
 }

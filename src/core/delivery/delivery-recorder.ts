@@ -33,18 +33,6 @@ export interface AnsweredBatch {
   readonly ms: number;
 }
 
-/** Through what deliveries went. */
-export interface Origin {
-  readonly appId: string;
-  readonly integrationId: string;
-  /** Plugin id of the channel. */
-  readonly channel: string;
-}
-
-export const originOf = ({ row: { appId, id: integrationId }, plugin }: OpenedIntegration): Origin => {
-  return { appId, integrationId, channel: plugin.id };
-};
-
 interface Judged {
   readonly delivery: ClaimedDelivery;
   readonly outcome: SendOutcome;
@@ -112,8 +100,8 @@ export class DeliveryRecorder {
     const written = recorded.flatMap(({ id }) => byId.get(id) ?? []);
     await this.settle(
       tx,
-      originOf(integration),
-      written.map((delivery) => ({ ...delivery, ...states.get(delivery.id) })),
+      appId,
+      written.map((delivery) => settled({ ...delivery, ...states.get(delivery.id) }, integration)),
     );
     const due = results.flatMap(({ id, notBefore }) => {
       const priority = byId.get(id)?.priority ?? 'normal';
@@ -124,18 +112,13 @@ export class DeliveryRecorder {
   }
 
   /** What follows from deliveries that are in a new state: their notifications, the day's figures, our webhooks. */
-  async settle(tx: SqlRunner, origin: Origin, deliveries: readonly Settled[]): Promise<void> {
+  async settle(tx: SqlRunner, appId: string, deliveries: readonly SettledDelivery[]): Promise<void> {
     if (deliveries.length === 0) return;
-    const { appId, channel } = origin;
     const now = this.clock.now();
     const done = await settleNotifications(tx, appId, now, deliveries);
-    await this.tallies.add(
-      tx,
-      appId,
-      deliveries.flatMap((delivery) => tallyOf(delivery, channel)),
-    );
+    await this.tallies.add(tx, appId, deliveries.flatMap(tallyOf));
     await this.webhooks.announce(tx, appId, [
-      ...deliveries.flatMap((delivery) => lossOf(delivery, origin, now)),
+      ...deliveries.flatMap((delivery) => lossOf(delivery, now)),
       ...done.map((id) => ({
         type: 'notification.done' as const,
         data: { notificationId: publicId('ntf', id) },
@@ -217,18 +200,32 @@ function verdictsOf(judged: readonly Judged[]) {
   );
 }
 
-/** A delivery in a new state. */
-export type Settled = Pick<ClaimedDelivery, 'id' | 'notificationId' | 'state' | 'createdAt' | 'platform'> &
-  Partial<Recorded>;
+/** A delivery in a new state, and through what it went. */
+export interface SettledDelivery extends Pick<
+  ClaimedDelivery,
+  'id' | 'notificationId' | 'state' | 'createdAt' | 'platform'
+> {
+  readonly integrationId: string;
+  /** Plugin id. */
+  readonly channel: string;
+  readonly reason?: string | null;
+}
 
-function tallyOf({ state, createdAt, platform }: Settled, channel: string): Tally[] {
+export function settled(
+  delivery: Omit<SettledDelivery, 'integrationId' | 'channel'>,
+  { row: { id: integrationId }, plugin: { id: channel } }: OpenedIntegration,
+): SettledDelivery {
+  return { ...delivery, integrationId, channel };
+}
+
+function tallyOf({ state, createdAt, platform, channel }: SettledDelivery): Tally[] {
   const tally = { at: createdAt, channel, platform: platform ?? '' };
   if (state === 'accepted') return [{ ...tally, pushed: 1 }];
   if (state === 'skipped') return [{ ...tally, skipped: 1 }];
   return FAILED.has(state) ? [{ ...tally, failed: 1 }] : [];
 }
 
-function lossOf({ id, notificationId, state, reason }: Settled, { integrationId }: Origin, at: Date): Announcement[] {
+function lossOf({ id, notificationId, integrationId, state, reason }: SettledDelivery, at: Date): Announcement[] {
   if (!FAILED.has(state)) return [];
   const type = state === 'dead' ? 'delivery.dead' : 'delivery.failed';
   const data = {

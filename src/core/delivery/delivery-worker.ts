@@ -14,7 +14,7 @@ import type { QuotaVerdict } from '../quotas/quota-window.js';
 import { ReceiptTokens } from '../receipts/receipt-tokens.js';
 import type { DeliverNudge } from './deliver.nudge.js';
 import { claimBatch, type ClaimedDelivery, deviceTargetOf, Messages, type Result } from './delivery-batch.js';
-import { DeliveryRecorder, originOf } from './delivery-recorder.js';
+import { DeliveryRecorder, settled } from './delivery-recorder.js';
 import { Lease } from '../work/lease.js';
 
 /** A batch of deliveries: claim what may go, send it, hand the outcomes over to be recorded. */
@@ -55,8 +55,8 @@ export class DeliveryWorker {
       const claimed = await claimBatch(tx, nudge, now, leaseUntil);
       // The ledger before notifications, as everywhere: two workers must not wait for each other in a circle.
       const refused = await this.reserveQuota(tx, integration, claimed, now);
-      const ended = claimed.filter(({ state }) => state !== 'sending');
-      await this.recorder.settle(tx, originOf(integration), ended);
+      const ended = claimed.flatMap((one) => (one.state === 'sending' ? [] : settled(one, integration)));
+      await this.recorder.settle(tx, nudge.appId, ended);
       return claimed.filter(({ id, state }) => state === 'sending' && !refused.has(id));
     });
   }

@@ -15,7 +15,7 @@ import { Tallies } from '../statistics/tallies.js';
 import { MAX_ATTEMPTS } from './decide.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
 import { Lease } from '../work/lease.js';
-import { DeliveryRecorder, type Origin, type Settled } from './delivery-recorder.js';
+import { DeliveryRecorder, type SettledDelivery } from './delivery-recorder.js';
 
 const LIMIT = 5_000;
 /** One sweep at a time in the whole cluster. */
@@ -82,7 +82,7 @@ const CANCELLING = `
 const UNROUTED = `
   SELECT app_id AS "appId", id, integration_id AS "integrationId" FROM inbound_event WHERE state = 'accepted' AND received_at < $1 ORDER BY id LIMIT $2`;
 
-type AbandonedDelivery = DueDelivery & Settled & Origin;
+type AbandonedDelivery = DueDelivery & SettledDelivery;
 
 /** Finds rows whose nudge was lost: a worker that died, a queue that was emptied. The rows are the truth. */
 @Injectable()
@@ -106,28 +106,36 @@ export class Sweeper {
 
   /** One pass; does nothing while another process makes one. */
   async sweep(): Promise<void> {
-    await this.sql.transaction(async (tx) => {
-      const [lock] = await tx.query<{ locked: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS locked', [LOCK]);
-      if (!lock?.locked) return;
-      const now = this.clock.now();
-      const lost = new Date(now.getTime() - this.lease.lostMs);
-      const abandoned = await this.takeAbandoned(tx, now);
-      const forgotten = await tx.query<DueDelivery>(FORGOTTEN, [now, lost, LIMIT]);
-      const again = abandoned.filter(({ state }) => state === 'queued');
-      const released = await tx.query<DueDelivery>(RELEASED, [now, LIMIT]);
-      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...again, ...forgotten, ...released]));
-      const unrouted = await this.nudgeUnrouted(tx, lost);
-      const unplanned = await tx.query<PlanNudge & object>(UNPLANNED, [now, lost, LIMIT]);
-      await this.planner.nudge(tx, unplanned);
-      const unmirrored = await this.mirror.nudgeLost(tx, now, lost);
-      await this.tidy(tx, now);
-      const counts = { abandoned: abandoned.length, forgotten: forgotten.length, released: released.length };
-      const found = { ...counts, unrouted, unmirrored, unplanned: unplanned.length };
-      if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
-    });
+    await this.alone((tx) => this.nudgeAgain(tx));
     await this.finishCancels();
+    await this.alone((tx) => this.tidy(tx));
     await this.idempotency.purge();
     await this.shared.purge();
+  }
+
+  /** Does the work unless another process is at it. */
+  private async alone(work: (tx: SqlRunner) => Promise<void>): Promise<void> {
+    await this.sql.transaction(async (tx) => {
+      const [lock] = await tx.query<{ locked: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS locked', [LOCK]);
+      if (lock?.locked) await work(tx);
+    });
+  }
+
+  private async nudgeAgain(tx: SqlRunner): Promise<void> {
+    const now = this.clock.now();
+    const lost = new Date(now.getTime() - this.lease.lostMs);
+    const abandoned = await this.takeAbandoned(tx, now);
+    const again = abandoned.filter(({ state }) => state === 'queued');
+    const forgotten = await tx.query<DueDelivery>(FORGOTTEN, [now, lost, LIMIT]);
+    const released = await tx.query<DueDelivery>(RELEASED, [now, LIMIT]);
+    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([...again, ...forgotten, ...released]));
+    const unrouted = await this.nudgeUnrouted(tx, lost);
+    const unplanned = await tx.query<PlanNudge & object>(UNPLANNED, [now, lost, LIMIT]);
+    await this.planner.nudge(tx, unplanned);
+    const unmirrored = await this.mirror.nudgeLost(tx, now, lost);
+    const counts = { abandoned: abandoned.length, forgotten: forgotten.length, released: released.length };
+    const found = { ...counts, unrouted, unmirrored, unplanned: unplanned.length };
+    if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
   }
 
   private async takeAbandoned(tx: SqlRunner, now: Date): Promise<readonly AbandonedDelivery[]> {
@@ -136,9 +144,8 @@ export class Sweeper {
       tx,
       abandoned.map(({ id }) => id),
     );
-    // In one order, and each app's at once: the last rows of many batches may be those of one notification.
-    for (const rows of Map.groupBy(abandoned, ({ integrationId }) => integrationId).values()) {
-      await this.recorder.settle(tx, rows[0] as AbandonedDelivery, rows);
+    for (const [appId, rows] of Map.groupBy(abandoned, (row) => row.appId)) {
+      await this.recorder.settle(tx, appId, rows);
     }
     return abandoned;
   }
@@ -157,7 +164,8 @@ export class Sweeper {
     return rows.length;
   }
 
-  private async tidy(tx: SqlRunner, now: Date): Promise<void> {
+  private async tidy(tx: SqlRunner): Promise<void> {
+    const now = this.clock.now();
     await tx.query('SELECT ensure_delivery_partitions($1, 2)', [now]);
     await tx.query('DELETE FROM inbound_guard WHERE expires_at < $1', [now]);
     await this.tallies.fold(tx);

@@ -15,10 +15,10 @@ import { LessThan, Repository } from 'typeorm';
 import { Clock } from '../../platform/clock.js';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
 import { TAG_QUEUE, tagNudges } from '../audiences/tag-mirror.nudge.js';
-import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
+import { HeldDeliveries } from '../delivery/held-deliveries.js';
 import { type Plugin, PluginRegistry } from '../registry/plugin-registry.js';
 import { ChannelClients } from './channel-clients.js';
 import { Integration } from './integration.entity.js';
@@ -51,6 +51,7 @@ export class IntegrationsService {
     private readonly clock: Clock,
     private readonly queue: Queue,
     private readonly sql: Sql,
+    private readonly held: HeldDeliveries,
   ) {}
 
   list(appId: string, limit: number, before?: string): Promise<Integration[]> {
@@ -112,7 +113,7 @@ export class IntegrationsService {
     return integration;
   }
 
-  /** Releases the deliveries that were held, in the same transaction. */
+  /** Releases what was held. */
   async resume(appId: string, id: string): Promise<Integration> {
     await this.get(appId, id);
     await this.sql.transaction(async (tx) => {
@@ -121,9 +122,10 @@ export class IntegrationsService {
          WHERE app_id = $1 AND id = $2`,
         [appId, id, this.clock.now()],
       );
-      await this.release(tx, appId, id);
+      await this.queue.enqueue(tx, TAG_QUEUE, tagNudges([{ appId, integrationId: id }]));
     });
     this.cache.forget(appId, id);
+    await this.held.release(appId, { integrationId: id });
     return this.get(appId, id);
   }
 
@@ -181,17 +183,6 @@ export class IntegrationsService {
   visibleConfig(integration: Integration): Record<string, unknown> {
     const secrets = Object.keys(this.openSecrets(integration)).map((name) => [name, { set: true }]);
     return { ...integration.config, ...Object.fromEntries(secrets) };
-  }
-
-  private async release(tx: SqlRunner, appId: string, integrationId: string): Promise<void> {
-    const due = await tx.query<DueDelivery>(
-      `UPDATE delivery SET state = 'queued', reason = NULL, not_before = NULL, updated_at = $3
-       WHERE app_id = $1 AND integration_id = $2 AND state = 'held' AND reason = 'integration_paused'
-       RETURNING id, app_id AS "appId", integration_id AS "integrationId", priority`,
-      [appId, integrationId, this.clock.now()],
-    );
-    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
-    await this.queue.enqueue(tx, TAG_QUEUE, tagNudges([{ appId, integrationId }]));
   }
 }
 

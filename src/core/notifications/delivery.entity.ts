@@ -76,7 +76,7 @@ export class Delivery {
   @Column('text')
   state: DeliveryState;
 
-  /** Stable code; never null for a state that is not `queued`, `sending` or `accepted`. */
+  /** Stable code; never null for a state that is not `queued`, `sending`, `accepted`, `delivered` or `opened`. */
   @Column('text', { nullable: true })
   reason: string | null;
 

@@ -112,7 +112,7 @@ export class DeliveryView {
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
   readonly target: object | null;
 
-  /** Stable code; there is one for every state that is not `queued`, `sending` or `accepted`. */
+  /** Stable code; there is one for every state that is not `queued`, `sending`, `accepted`, `delivered` or `opened`. */
   @ApiProperty({ type: String, nullable: true })
   readonly reason: string | null;
 

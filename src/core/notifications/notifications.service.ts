@@ -1,18 +1,50 @@
 import { NotFoundError, UnprocessableError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { LessThan, Repository } from 'typeorm';
+import { And, LessThan, MoreThan, Repository } from 'typeorm';
 import { Clock } from '../../platform/clock.js';
+import { idAfter, SKEW_MS } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql } from '../../platform/sql.js';
+import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { DELIVER_QUEUE, deliverNudges } from '../delivery/deliver.nudge.js';
-import { Delivery } from './delivery.entity.js';
+import { Tallies } from '../statistics/tallies.js';
+import { Delivery, type DeliveryState } from './delivery.entity.js';
 import { Notification, type Priority } from './notification.entity.js';
 
 /** Deliveries of a notification by state, and by reason where one is given. */
 export interface DeliveryCounts {
   readonly byState: Readonly<Record<string, number>>;
   readonly byReason: Readonly<Record<string, number>>;
+}
+
+const REVIVE = `
+  UPDATE delivery d
+  SET state = 'queued', reason = NULL, detail = NULL, not_before = NULL, attempt_count = 0, expires_at = $3, updated_at = $4
+  FROM (
+    SELECT app_id, id, state FROM delivery
+    WHERE app_id = $1 AND id = $2 AND state IN ('dead', 'failed', 'expired', 'unknown') AND integration_id IS NOT NULL
+    FOR UPDATE
+  ) was
+  WHERE d.app_id = was.app_id AND d.id = was.id
+  RETURNING was.state AS before, d.notification_id AS "notificationId", d.integration_id AS "integrationId", d.priority,
+            d.channel, d.platform, d.created_at AS "createdAt"`;
+
+const REOPEN = `
+  UPDATE notification
+  SET pending_count = pending_count + 1, state = CASE WHEN state = 'done' THEN 'sending' ELSE state END, done_at = NULL,
+      expires_at = greatest(expires_at, $3)
+  WHERE app_id = $1 AND id = $2 AND cancelled_at IS NULL
+  RETURNING id`;
+
+/** A delivery that is queued once more. */
+interface RevivedDelivery {
+  readonly before: DeliveryState;
+  readonly notificationId: string;
+  readonly integrationId: string;
+  readonly priority: Priority;
+  readonly channel: string | null;
+  readonly platform: string | null;
+  readonly createdAt: Date;
 }
 
 @Injectable()
@@ -23,6 +55,7 @@ export class NotificationsService {
     private readonly sql: Sql,
     private readonly clock: Clock,
     private readonly queue: Queue,
+    private readonly tallies: Tallies,
   ) {}
 
   list(appId: string, limit: number, before?: string): Promise<Notification[]> {
@@ -39,8 +72,10 @@ export class NotificationsService {
 
   async deliveriesOf(appId: string, notificationId: string, limit: number, before?: string): Promise<Delivery[]> {
     await this.get(appId, notificationId);
-    const where = { appId, notificationId, ...(before && { id: LessThan(before) }) };
-    return this.deliveries.find({ where, order: { id: 'DESC' }, take: limit });
+    // They are younger than their notification: a walk over the key need not go on to the app's very first.
+    const oldest = idAfter(notificationId, -SKEW_MS);
+    const id = before ? And(MoreThan(oldest), LessThan(before)) : MoreThan(oldest);
+    return this.deliveries.find({ where: { appId, notificationId, id }, order: { id: 'DESC' }, take: limit });
   }
 
   /** @throws {NotFoundError} */
@@ -67,29 +102,34 @@ export class NotificationsService {
 
   /**
    * Sends a dead, failed or expired delivery once more, with a fresh budget of attempts and time.
-   * @throws {UnprocessableError} when it has not ended that way.
+   * @throws {UnprocessableError} when it has not ended that way, or its notification was cancelled.
    */
   async retry(appId: string, id: string, ttlSeconds: number): Promise<Delivery> {
     const { state } = await this.delivery(appId, id);
     const now = this.clock.now();
     const expiresAt = new Date(now.getTime() + ttlSeconds * 1000);
     await this.sql.transaction(async (tx) => {
-      const [row] = await tx.query<{ notification_id: string; integration_id: string; priority: Priority }>(
-        `UPDATE delivery SET state = 'queued', reason = NULL, not_before = NULL, attempt_count = 0, expires_at = $3, updated_at = $4
-         WHERE app_id = $1 AND id = $2 AND state IN ('dead', 'failed', 'expired', 'unknown') AND integration_id IS NOT NULL
-         RETURNING notification_id, integration_id, priority`,
-        [appId, id, expiresAt, now],
-      );
-      if (!row)
+      const [row] = await tx.query<RevivedDelivery & object>(REVIVE, [appId, id, expiresAt, now]);
+      if (!row) {
         throw new UnprocessableError('delivery.not_retryable', `A delivery in state "${state}" cannot be sent again.`);
-      await tx.query(
-        `UPDATE notification SET pending_count = pending_count + 1, state = 'sending', done_at = NULL,
-                expires_at = greatest(expires_at, $3) WHERE app_id = $1 AND id = $2`,
-        [appId, row.notification_id, expiresAt],
-      );
-      const due = { id, appId, integrationId: row.integration_id, priority: row.priority };
+      }
+      const reopened = await tx.query(REOPEN, [appId, row.notificationId, expiresAt]);
+      if (reopened.length === 0) {
+        throw new UnprocessableError(
+          'notification.cancelled',
+          'The notification was cancelled: nothing of it is sent.',
+        );
+      }
+      await this.takeBack(tx, appId, row);
+      const due = { id, appId, integrationId: row.integrationId, priority: row.priority };
       await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges([due]));
     });
     return this.delivery(appId, id);
+  }
+
+  /** It counts as failed once, if it fails again. */
+  private async takeBack(tx: SqlRunner, appId: string, revived: RevivedDelivery): Promise<void> {
+    const { before, channel, platform, createdAt: at } = revived;
+    if (before !== 'unknown') await this.tallies.add(tx, appId, [{ at, channel, platform, failed: -1 }]);
   }
 }

@@ -89,6 +89,19 @@ describe('QuotaLedger', () => {
     expect((await reserve('again', now)).open).toBe(false);
   });
 
+  it('moves a reservation to the moment of its call, and forgets calls that no window reaches', async () => {
+    const at = (hour: string) => new Date(`2026-01-05T${hour}:00+08:00`);
+    const [first, second] = [newId(), newId()];
+    await reserve('moves', at('09:00'), 0, first);
+    await reserve('moves', at('09:10'), 0, second);
+    await (sqls[0] as Sql).transaction((tx) => (ledgers[0] as QuotaLedger).spend(tx, [second]));
+    expect(await reserve('moves', at('09:50'), 1, first)).toEqual({ open: true });
+    expect(await reserve('moves', at('10:00'))).toEqual({ open: false, rule: 'hour', nextAt: at('10:10') });
+    await reserve('moves', new Date('2026-01-06T12:00:00+08:00'));
+    const rows = await (sqls[0] as Sql).query(`SELECT delivery_id FROM quota_entry WHERE ledger = 'moves'`);
+    expect(rows.map(({ delivery_id }) => delivery_id)).not.toContain(second);
+  });
+
   it('gives the place of a call back that was not made, and keeps one that may have been', async () => {
     const now = new Date('2026-01-05T09:00:00+08:00');
     const [unmade, made] = [newId(), newId()];

@@ -1,9 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { TRACE_STAGES } from './trace-steps.js';
 
 export class TraceStepView {
   readonly at: Date;
 
-  @ApiProperty({ enum: ['received', 'routed', 'planned', 'attempt', 'delivery'] })
+  /** `receipt` is what an app reported; `delivery` a state that no attempt explains, such as skipped, held or queued. */
+  @ApiProperty({ enum: TRACE_STAGES })
   readonly stage: string;
 
   /** In words. */
@@ -30,7 +32,7 @@ export class TraceView {
   @ApiProperty({ type: [TraceStepView] })
   readonly steps: readonly TraceStepView[];
 
-  /** Deliveries beyond the first 200, which are left out. */
+  /** Deliveries beyond the first 200 that are left out; the one that was asked for never is. */
   @ApiProperty({ type: 'integer' })
   readonly omitted: number;
 }

@@ -2,6 +2,7 @@ import { chunks, postWebhook, type SendOutcome } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { GuardedEgress } from '../../platform/egress.js';
+import { Metrics } from '../../platform/metrics.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
@@ -40,6 +41,7 @@ export class WebhookWorker {
     private readonly vault: Vault,
     private readonly egress: GuardedEgress,
     private readonly outbox: WebhookOutbox,
+    private readonly metrics: Metrics,
   ) {}
 
   /** A lane has one nudge at a time in a process, and a nudge ten calls. */
@@ -63,6 +65,7 @@ export class WebhookWorker {
     const started = performance.now();
     const call = { url, id: `msg_${id.replaceAll('-', '')}`, body: payload, secrets };
     const outcome = await postWebhook(this.egress, call, at);
+    this.metrics.webhooks.inc({ outcome: outcome.kind });
     const attempt = attemptOf(outcome, at, Math.round(performance.now() - started));
     const fate = fateOf(outcome, attempts + 1, this.clock.now(), Math.random());
     return { outcome, result: { id, fence, ...fate, attempt } };

@@ -13,7 +13,7 @@ import { Clock } from '../../platform/clock.js';
 import { GuardedEgress } from '../../platform/egress.js';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
 import { WebhookEndpoint } from './webhook-endpoint.entity.js';
 import type { WebhookEventType } from './webhook-event.js';
@@ -24,6 +24,19 @@ import { WEBHOOK_QUEUE, webhookNudges } from './webhook.nudge.js';
 
 /** Of one app: each event becomes a message for every one of them. */
 const MOST_ENDPOINTS = 20;
+/** Messages in a transaction: a disabled endpoint may have gathered any number. */
+const RELEASED_AT_ONCE = 5_000;
+/** No id is below. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+const RELEASE = `
+  UPDATE webhook_message m SET not_before = NULL, updated_at = $3
+  FROM (
+    SELECT app_id, id FROM webhook_message
+    WHERE app_id = $1 AND endpoint_id = $2 AND state = 'waiting' AND id > $4 ORDER BY id LIMIT $5 FOR UPDATE
+  ) waiting
+  WHERE m.app_id = waiting.app_id AND m.id = waiting.id
+  RETURNING m.id`;
 
 export interface NewWebhook {
   readonly url: string;
@@ -120,18 +133,16 @@ export class WebhooksService {
     return { endpoint: await this.get(appId, id), secret };
   }
 
-  /** Releases what has been waiting since it was disabled, in the same transaction. */
+  /** Releases what has been waiting since it was disabled. */
   async enable(appId: string, id: string): Promise<WebhookEndpoint> {
     await this.get(appId, id);
-    await this.sql.transaction(async (tx) => {
-      await tx.query(
-        `UPDATE webhook_endpoint SET state = 'active', state_reason = NULL, failing_since = NULL, updated_at = $3
-         WHERE app_id = $1 AND id = $2`,
-        [appId, id, this.clock.now()],
-      );
-      await this.release(tx, appId, id);
-    });
+    await this.sql.query(
+      `UPDATE webhook_endpoint SET state = 'active', state_reason = NULL, failing_since = NULL, updated_at = $3
+       WHERE app_id = $1 AND id = $2`,
+      [appId, id, this.clock.now()],
+    );
     this.outbox.forget(appId);
+    await this.release(appId, id);
     return this.get(appId, id);
   }
 
@@ -183,13 +194,25 @@ export class WebhooksService {
     this.outbox.forget(appId);
   }
 
-  private async release(tx: SqlRunner, appId: string, endpointId: string): Promise<void> {
-    const due = await tx.query<{ id: string }>(
-      `UPDATE webhook_message SET not_before = NULL, updated_at = $3
-       WHERE app_id = $1 AND endpoint_id = $2 AND state = 'waiting' RETURNING id`,
-      [appId, endpointId, this.clock.now()],
-    );
-    await this.queue.enqueue(tx, WEBHOOK_QUEUE, webhookNudges(due.map(({ id }) => ({ id, appId, endpointId }))));
+  /** In many transactions: the sweep finds what a crash in between leaves behind. */
+  private async release(appId: string, endpointId: string): Promise<void> {
+    for (let last: string | undefined = FIRST_ID; last;) last = await this.releaseSome(appId, endpointId, last);
+  }
+
+  /** @returns the last one, when there may be more. */
+  private releaseSome(appId: string, endpointId: string, after: string): Promise<string | undefined> {
+    return this.sql.transaction(async (tx) => {
+      const rows = await tx.query<{ id: string }>(RELEASE, [
+        appId,
+        endpointId,
+        this.clock.now(),
+        after,
+        RELEASED_AT_ONCE,
+      ]);
+      const ids = rows.map(({ id }) => id).sort();
+      await this.queue.enqueue(tx, WEBHOOK_QUEUE, webhookNudges(ids.map((id) => ({ id, appId, endpointId }))));
+      return ids.length === RELEASED_AT_ONCE ? ids.at(-1) : undefined;
+    });
   }
 
   /** The address in its usual form. @throws {UnprocessableError} */

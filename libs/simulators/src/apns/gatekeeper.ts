@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { ApnsReason, ApnsStep } from './behaviour.js';
+import { Scripts } from '../scripts.js';
+import { stepOfToken, type ApnsReason, type ApnsStep } from './behaviour.js';
 import { ProviderTokens, type ApnsCredentials } from './provider-token.js';
 import { brokenRule, type ApnsRules } from './rules.js';
-import { Scripts } from './script.js';
 
 export interface GatekeeperOptions extends ApnsRules {
   /** The key whose provider tokens are taken. */
@@ -27,9 +27,9 @@ export interface Arrival {
 
 const TWENTY_MINUTES = 20 * 60_000;
 
-/** Decides how a request ends: credentials, documented rules, limits, then scripts. */
+/** Decides how a request ends: credentials, documented rules, limits, scripts, then the ending of the token. */
 export class Gatekeeper {
-  readonly scripts = new Scripts();
+  readonly scripts = new Scripts<ApnsStep>();
   readonly providerTokens: ProviderTokens;
   readonly now: () => number;
   private readonly hits = new Map<string, number[]>();
@@ -45,12 +45,14 @@ export class Gatekeeper {
       this.tooManyTokens(arrival) ??
       brokenRule(arrival.headers, arrival.bytes, this.options) ??
       this.tooManyRequests(arrival.token) ??
-      this.scripts.next(arrival.token)
+      this.scripts.next(arrival.token) ??
+      stepOfToken(arrival.token) ??
+      'ok'
     );
   }
 
   reset(): void {
-    this.scripts.reset();
+    this.scripts.clear();
     this.providerTokens.reset();
     this.hits.clear();
   }

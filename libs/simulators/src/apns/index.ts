@@ -1,5 +1,5 @@
 export * from './behaviour.js';
-export * from './ledger.js';
+export type { ApnsCounters, ApnsRequest } from './ledger.js';
 export * from './relay.js';
 export * from './simulator.js';
 export { apnsTestCredentials, type ApnsCredentials } from './provider-token.js';

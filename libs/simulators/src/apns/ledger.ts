@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
+import { Journal } from '../journal.js';
 
 /** A request as it arrived, and how it ended. */
 export interface ApnsRequest {
@@ -31,38 +32,24 @@ export interface ApnsCounters {
 export class Ledger {
   connections = 0;
   maxStreams = 0;
-  readonly answers = new Map<string, number>();
+  readonly journal: Journal<ApnsRequest>;
   readonly acceptedByToken = new Map<string, number>();
-  private kept: ApnsRequest[] = [];
 
   /** @param limit requests that are kept; 0 keeps none, and no tokens either. */
-  constructor(private readonly limit: number) {}
-
-  get keeps(): boolean {
-    return this.limit > 0;
-  }
-
-  get latest(): readonly ApnsRequest[] {
-    return this.keeps ? this.kept.slice(-this.limit) : [];
-  }
-
-  count(answer: string): void {
-    this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
+  constructor(limit: number) {
+    this.journal = new Journal(limit);
   }
 
   keep(request: ApnsRequest): void {
     const { token, answer } = request;
     if (answer === '200') this.acceptedByToken.set(token, (this.acceptedByToken.get(token) ?? 0) + 1);
-    this.kept.push(request);
-    // Trimming in blocks keeps the cost of a record constant.
-    if (this.kept.length >= 2 * this.limit) this.kept = this.kept.slice(-this.limit);
+    this.journal.write(request);
   }
 
   reset(): void {
     this.connections = 0;
     this.maxStreams = 0;
-    this.answers.clear();
+    this.journal.clear();
     this.acceptedByToken.clear();
-    this.kept = [];
   }
 }

@@ -8,10 +8,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { Arrivals } from '../arrivals.js';
 import { startControl, type Control } from '../control.js';
 import { createAuthority, type Authority } from '../tls.js';
 import { answerOf } from './answers.js';
-import { Arrivals } from './arrivals.js';
 import type { ApnsAnswer, ApnsFault, ApnsStep } from './behaviour.js';
 import type { ApnsControlRules } from './control-rules.js';
 import { Exchange, sendGoaway, type Connection, type GoawayOptions } from './exchange.js';
@@ -46,7 +46,6 @@ export class ApnsSimulator {
   private readonly gatekeeper: Gatekeeper;
   private readonly arrivals = new Arrivals();
   private readonly sessions = new Set<ServerHttp2Session>();
-  private held: (() => void)[] | undefined;
   private control: Control | undefined;
   private port: number;
 
@@ -78,7 +77,7 @@ export class ApnsSimulator {
 
   /** The latest requests, oldest first. */
   get requests(): readonly ApnsRequest[] {
-    return this.ledger.latest;
+    return this.ledger.journal.requests;
   }
 
   /** Settings of a channel that leads here, for one app. */
@@ -89,14 +88,15 @@ export class ApnsSimulator {
   }
 
   get counters(): ApnsCounters {
-    const { connections, maxStreams, answers } = this.ledger;
+    const { connections, maxStreams, journal } = this.ledger;
+    const { answers } = journal;
     return {
       requests: this.arrivals.count,
-      accepted: answers.get('200') ?? 0,
+      accepted: answers['200'] ?? 0,
       connections,
       maxStreams,
       providerTokens: this.gatekeeper.providerTokens.count,
-      answers: Object.fromEntries(answers),
+      answers,
     };
   }
 
@@ -107,25 +107,23 @@ export class ApnsSimulator {
 
   /** Prescribes how the next requests of a token end; `*` stands for all tokens. */
   script(token: string, steps: readonly ApnsStep[], options: Pick<ApnsScript, 'repeatLast'> = {}): void {
-    this.gatekeeper.scripts.add({ token, steps, ...options });
+    this.gatekeeper.scripts.set(token, steps, options);
   }
 
   /** From now on requests are taken in, and decided and answered only after {@link release}. */
   hold(): void {
-    this.held ??= [];
+    this.arrivals.hold();
   }
 
   release(): void {
-    const held = this.held ?? [];
-    this.held = undefined;
-    for (const answer of held) answer();
+    this.arrivals.release();
   }
 
   /**
    * Resolves once `count` requests have come in since the start or the last reset.
    * @throws {Error} when they do not come within `withinMs`.
    */
-  received(count: number, withinMs = 10_000): Promise<void> {
+  received(count: number, withinMs?: number): Promise<void> {
     return this.arrivals.reach(count, withinMs);
   }
 
@@ -168,10 +166,9 @@ export class ApnsSimulator {
 
   /** Answers what is held, then forgets scripts, requests, counters and latency. Connections stay. */
   reset(): void {
-    this.release();
+    this.arrivals.reset();
     this.gatekeeper.reset();
     this.ledger.reset();
-    this.arrivals.reset();
     this.latencyMs = this.options.latencyMs ?? 0;
   }
 
@@ -192,17 +189,18 @@ export class ApnsSimulator {
     const exchange = new Exchange(connection, stream, headers);
     this.ledger.maxStreams = Math.max(this.ledger.maxStreams, connection.streams);
     stream.on('error', ignore);
-    stream.on('data', (chunk: Buffer) => exchange.take(chunk, this.ledger.keeps));
+    stream.on('data', (chunk: Buffer) => exchange.take(chunk, this.ledger.journal.keeps));
     stream.on('end', () => this.complete(exchange));
   }
 
   private complete(exchange: Exchange): void {
     const { dropEvery } = this.options;
-    this.arrivals.add();
     exchange.connection.requests++;
-    if (dropEvery && exchange.connection.requests % dropEvery === 0) this.perform(exchange, 'drop');
-    else if (this.held) this.held.push(() => this.perform(exchange, this.gatekeeper.decide(exchange)));
-    else this.perform(exchange, this.gatekeeper.decide(exchange));
+    if (!dropEvery || exchange.connection.requests % dropEvery !== 0) {
+      return this.arrivals.take(() => this.perform(exchange, this.gatekeeper.decide(exchange)));
+    }
+    this.arrivals.add();
+    this.perform(exchange, 'drop');
   }
 
   private perform(exchange: Exchange, step: ApnsStep): void {
@@ -221,8 +219,7 @@ export class ApnsSimulator {
   }
 
   private note(exchange: Exchange, answer: string): void {
-    this.ledger.count(answer);
-    if (!this.ledger.keeps) return;
+    if (!this.ledger.journal.keeps) return this.ledger.journal.count(answer);
     const { connection, token, headers, payload } = exchange;
     this.ledger.keep({ connection: connection.number, token, headers, payload, at: new Date(), answer });
   }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Control, startControl } from '../control.js';
+import { Journal } from '../journal.js';
+import { json, type ScriptedAnswer, scripted } from '../plain-answers.js';
 import { type PlainAnswer, PlainEndpoint, type PlainFault, type PlainRequest } from '../plain-endpoint.js';
 import { IssuedTokens } from './access-tokens.js';
 import { type EchatKeys, memberOf } from './meta-data.js';
@@ -10,17 +12,7 @@ export interface EchatApiAccount extends EchatKeys {
   readonly companyId: string;
 }
 
-/** A hand-made answer: JSON with HTTP 200 unless said otherwise. */
-export interface EchatScriptedAnswer {
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly json?: object;
-  /** Wins over `json`. */
-  readonly body?: string;
-  readonly delayMs?: number;
-}
-
-export type EchatApiStep = 'ok' | PlainFault | EchatScriptedAnswer;
+export type EchatApiStep = 'ok' | PlainFault | ScriptedAnswer;
 
 export interface EchatUnread {
   /** Id of a member, or the `visitorId` or `encryptVId` of a guest. */
@@ -84,9 +76,8 @@ export class EchatApiSimulator {
   readonly #now: () => number;
   readonly #tokens: IssuedTokens;
   readonly #unread = new Map<string, EchatUnread>();
-  readonly #answers = new Map<string, number>();
+  readonly #journal = new Journal<EchatApiRequest>(RECORD);
   #steps: EchatApiStep[] = [];
-  #requests: EchatApiRequest[] = [];
   #control: Control | undefined;
 
   /** Use {@link startEchatApiSimulator}. */
@@ -110,7 +101,7 @@ export class EchatApiSimulator {
 
   /** The latest calls, oldest first. */
   get requests(): readonly EchatApiRequest[] {
-    return this.#requests;
+    return this.#journal.requests;
   }
 
   /** `answers`: calls per answer, in the words of {@link EchatApiRequest.answer}. */
@@ -120,7 +111,7 @@ export class EchatApiSimulator {
     readonly answers: Readonly<Record<string, number>>;
   } {
     const { issued: tokensIssued } = this.#tokens;
-    return { requests: this.#endpoint.count, tokensIssued, answers: Object.fromEntries(this.#answers) };
+    return { requests: this.#endpoint.count, tokensIssued, answers: this.#journal.answers };
   }
 
   setUnread(unread: EchatUnread): void {
@@ -168,9 +159,8 @@ export class EchatApiSimulator {
     this.#endpoint.reset();
     this.#tokens.reset();
     this.#unread.clear();
-    this.#answers.clear();
+    this.#journal.clear();
     this.#steps = [];
-    this.#requests = [];
   }
 
   async listen(): Promise<void> {
@@ -187,12 +177,8 @@ export class EchatApiSimulator {
 
   #answer(request: PlainRequest): PlainAnswer | PlainFault {
     const answer = this.#decide(request);
-    const name = nameOf(answer);
     const { method, path, query } = request;
-    this.#answers.set(name, (this.#answers.get(name) ?? 0) + 1);
-    this.#requests = [...this.#requests, { method, path, query, at: new Date(this.#now()), answer: name }].slice(
-      -RECORD,
-    );
+    this.#journal.write({ method, path, query, at: new Date(this.#now()), answer: nameOf(answer) });
     return answer;
   }
 
@@ -235,17 +221,8 @@ export async function startEchatApiSimulator(options: EchatApiSimulatorOptions =
   return simulator;
 }
 
-function json(body: object, status = 200): PlainAnswer {
-  return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(body) };
-}
-
 function refusal(errcode: number, errmsg: string): PlainAnswer {
   return json({ errcode, errmsg });
-}
-
-function scripted({ status = 200, headers, json: fields, body, delayMs }: EchatScriptedAnswer): PlainAnswer {
-  const answer = body === undefined ? json(fields ?? {}, status) : { status, body };
-  return { ...answer, headers: { ...answer.headers, ...headers }, ...(delayMs !== undefined && { delayMs }) };
 }
 
 function nameOf(answer: PlainAnswer | PlainFault): string {

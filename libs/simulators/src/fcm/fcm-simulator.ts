@@ -1,3 +1,5 @@
+import { Arrivals } from '../arrivals.js';
+import { Scripts } from '../scripts.js';
 import { type Authority, createAuthority } from '../tls.js';
 import { type Control, startControl } from '../control.js';
 import type { FcmControlRules } from './control-rules.js';
@@ -5,7 +7,7 @@ import type { Exchange } from './exchange.js';
 import { type FcmCounters, type FcmRequest, Ledger } from './ledger.js';
 import { readSendBody, type SendBody } from './message-checks.js';
 import { QuotaBucket } from './quota.js';
-import { type FcmScript, Scripts } from './script.js';
+import { type FcmScript, type ReadStep, readSteps } from './script.js';
 import { fcmTestServiceAccount, type FcmServiceAccount, knownAccounts } from './service-account.js';
 import { TlsEndpoint } from './tls-endpoint.js';
 import { isTokenWord, TokenEndpoint } from './token-endpoint.js';
@@ -72,13 +74,12 @@ export class FcmSimulator {
   readonly #options: FcmSimulatorOptions;
   readonly #now: () => number;
   readonly #ledger: Ledger;
-  readonly #scripts = new Scripts();
-  readonly #oauthScripts = new Scripts(isTokenWord);
+  readonly #scripts = new Scripts<ReadStep>();
+  readonly #oauthScripts = new Scripts<ReadStep>();
+  readonly #arrivals = new Arrivals();
   readonly #tokens: TokenEndpoint;
   readonly #quota: QuotaBucket;
   readonly #failures = new Map<string, number>();
-  readonly #waiting = new Set<{ readonly count: number; done(): void }>();
-  #held: (() => void)[] | undefined;
   #endpoint: TlsEndpoint;
   #control: Control | undefined;
 
@@ -109,7 +110,7 @@ export class FcmSimulator {
   }
 
   get counters(): FcmCounters {
-    return this.#ledger.counters;
+    return { requests: this.#arrivals.count, ...this.#ledger.counters };
   }
 
   /** How often each token was accepted. Empty when nothing is recorded. */
@@ -150,39 +151,26 @@ export class FcmSimulator {
 
   /** Prescribes how the next sends to a token end; `*` stands for all tokens. */
   script(token: string, steps: FcmScript['steps'], options: ScriptOptions = {}): void {
-    this.#scripts.add({ token, steps, ...options });
+    this.#scripts.set(token, readSteps(steps), options);
   }
 
   /** Prescribes how the next requests of the token endpoint end. */
   scriptOAuth(steps: FcmScript['steps'], options: ScriptOptions = {}): void {
-    this.#oauthScripts.add({ token: '*', steps, ...options });
+    this.#oauthScripts.set('*', readSteps(steps, isTokenWord), options);
   }
 
   /** From now on sends are taken in and answered only after {@link release}. */
   hold(): void {
-    this.#held ??= [];
+    this.#arrivals.hold();
   }
 
   release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const answer of held) answer();
+    this.#arrivals.release();
   }
 
   /** Resolves once `count` sends have come in completely since the start or the last reset. */
-  received(count: number, withinMs = 10_000): Promise<void> {
-    if (this.#ledger.requests >= count) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const missing = () => reject(new Error(`${this.#ledger.requests} of ${count} sends came within ${withinMs} ms`));
-      const timer = setTimeout(() => this.#waiting.delete(entry) && missing(), withinMs);
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(entry);
-        resolve();
-      };
-      const entry = { count, done };
-      this.#waiting.add(entry);
-    });
+  received(count: number, withinMs?: number): Promise<void> {
+    return this.#arrivals.reach(count, withinMs);
   }
 
   /** Makes every access token handed out so far unknown: sends with it get 401. */
@@ -220,9 +208,9 @@ export class FcmSimulator {
 
   /** Forgets scripts, requests, counters, quota, held answers and latency. Connections and access tokens stay. */
   reset(): void {
-    this.release();
-    this.#scripts.reset();
-    this.#oauthScripts.reset();
+    this.#arrivals.reset();
+    this.#scripts.clear();
+    this.#oauthScripts.clear();
     this.#ledger.reset();
     this.#failures.clear();
     this.#quota.reset();
@@ -243,18 +231,15 @@ export class FcmSimulator {
 
   #grant(exchange: Exchange): void {
     this.#ledger.tokenRequests++;
-    const step = this.#oauthScripts.next('');
+    const step = this.#oauthScripts.next();
     const reply = this.#tokens.reply(exchange.body, step);
     if ('fault' in reply) exchange.fail(reply.fault, json(200, {}));
     else later(reply.delayMs ?? 0, () => exchange.answer(reply));
   }
 
   #takeIn(exchange: Exchange, project: string): void {
-    this.#ledger.requests++;
     this.#ledger.bearers.add(exchange.authorization);
-    for (const entry of this.#waiting) if (this.#ledger.requests >= entry.count) entry.done();
-    if (this.#held) this.#held.push(() => this.#serve(exchange, project));
-    else this.#serve(exchange, project);
+    this.#arrivals.take(() => this.#serve(exchange, project));
   }
 
   #serve(exchange: Exchange, project: string): void {

@@ -1,3 +1,4 @@
+import { Journal } from '../journal.js';
 import type { WireMessage } from './message-checks.js';
 
 /** A send as it arrived, and how it ended. */
@@ -37,7 +38,6 @@ export interface FcmCounters {
 
 /** Remembers the latest sends and counts all of them. */
 export class Ledger {
-  requests = 0;
   accepted = 0;
   validated = 0;
   connections = 0;
@@ -46,42 +46,40 @@ export class Ledger {
   tokensIssued = 0;
   readonly bearers = new Set<string>();
   readonly acceptedByToken = new Map<string, number>();
-  #answers = new Map<string, number>();
-  #kept: FcmRequest[] = [];
+  readonly #journal: Journal<FcmRequest>;
 
   /** @param limit sends that are kept; 0 keeps none and counts no tokens. */
-  constructor(private readonly limit: number) {}
-
-  get latest(): readonly FcmRequest[] {
-    return this.limit === 0 ? [] : this.#kept.slice(-this.limit);
+  constructor(limit: number) {
+    this.#journal = new Journal(limit);
   }
 
-  get counters(): FcmCounters {
-    const { requests, accepted, validated, connections, maxStreams, tokenRequests, tokensIssued } = this;
-    const counts = { requests, accepted, validated, connections, maxStreams, tokenRequests, tokensIssued };
-    return { ...counts, bearers: this.bearers.size, answers: Object.fromEntries(this.#answers) };
+  get latest(): readonly FcmRequest[] {
+    return this.#journal.requests;
+  }
+
+  /** All but `requests`, which are counted as they arrive. */
+  get counters(): Omit<FcmCounters, 'requests'> {
+    const { accepted, validated, connections, maxStreams, tokenRequests, tokensIssued } = this;
+    const counts = { accepted, validated, connections, maxStreams, tokenRequests, tokensIssued };
+    return { ...counts, bearers: this.bearers.size, answers: this.#journal.answers };
   }
 
   /** Cheap unless sends are kept: then `details` is asked for the record. */
   write(answer: string, details: () => Omit<FcmRequest, 'answer'>): void {
-    this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + 1);
-    if (this.limit === 0) return;
-    this.#kept.push({ ...details(), answer });
-    // Trimming in blocks keeps the cost of a record constant.
-    if (this.#kept.length >= 2 * this.limit) this.#kept = this.#kept.slice(-this.limit);
+    if (this.#journal.keeps) this.#journal.write({ ...details(), answer });
+    else this.#journal.count(answer);
   }
 
   deliver(token: string): void {
     this.accepted++;
-    if (this.limit > 0) this.acceptedByToken.set(token, (this.acceptedByToken.get(token) ?? 0) + 1);
+    if (this.#journal.keeps) this.acceptedByToken.set(token, (this.acceptedByToken.get(token) ?? 0) + 1);
   }
 
   reset(): void {
-    this.requests = this.accepted = this.validated = this.connections = this.maxStreams = 0;
+    this.accepted = this.validated = this.connections = this.maxStreams = 0;
     this.tokenRequests = this.tokensIssued = 0;
     this.bearers.clear();
     this.acceptedByToken.clear();
-    this.#answers.clear();
-    this.#kept = [];
+    this.#journal.clear();
   }
 }

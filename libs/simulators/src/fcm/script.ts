@@ -15,35 +15,14 @@ export interface FcmScript {
 
 export type ReadStep = Word | Answer;
 
-/** The steps that were prescribed, per token. */
-export class Scripts {
-  readonly #scripts = new Map<string, { readonly steps: ReadStep[]; readonly repeatLast: boolean }>();
-
-  /** @param known tells the words of the endpoint. */
-  constructor(private readonly known?: (word: string) => boolean) {}
-
-  /** @throws {RangeError} when a step is not in the vocabulary. */
-  add({ token, steps, repeatLast = false }: FcmScript): void {
-    this.#scripts.set(token, { steps: steps.map((step) => this.#read(step)), repeatLast });
-  }
-
-  next(token: string): ReadStep | undefined {
-    return this.#scripts.size === 0 ? undefined : (this.#take(token) ?? this.#take('*'));
-  }
-
-  reset(): void {
-    this.#scripts.clear();
-  }
-
-  #take(token: string): ReadStep | undefined {
-    const script = this.#scripts.get(token);
-    if (!script) return undefined;
-    return script.repeatLast && script.steps.length === 1 ? script.steps[0] : script.steps.shift();
-  }
-
-  #read(step: FcmStep): ReadStep {
-    const read = typeof step === 'string' ? readWord(step, this.known) : step;
+/**
+ * @param known tells the words of the endpoint.
+ * @throws {RangeError} when a step is not in the vocabulary.
+ */
+export function readSteps(steps: readonly FcmStep[], known?: (word: string) => boolean): ReadStep[] {
+  return steps.map((step) => {
+    const read = typeof step === 'string' ? readWord(step, known) : step;
     if (!read) throw new RangeError('steps: not a word of this endpoint');
     return read;
-  }
+  });
 }

@@ -1,3 +1,5 @@
+import { Journal, Latest } from '../journal.js';
+
 /** A request as it arrived, and how it ended. */
 export interface NimRequest {
   readonly method: string;
@@ -46,48 +48,42 @@ export interface NimCounters {
 
 /** Remembers the latest requests and pushes, and counts all of them. */
 export class Ledger {
-  pushed = 0;
-  readonly #answers = new Map<string, number>();
-  #requests: NimRequest[] = [];
-  #pushes: NimPush[] = [];
+  #pushed = 0;
+  readonly #journal: Journal<NimRequest>;
+  readonly #pushes: Latest<NimPush>;
 
   /** @param limit requests, and pushes, that are kept. */
-  constructor(private readonly limit: number) {}
+  constructor(limit: number) {
+    this.#journal = new Journal(limit);
+    this.#pushes = new Latest(limit);
+  }
 
   get requests(): readonly NimRequest[] {
-    return this.#requests.slice(-this.limit);
+    return this.#journal.requests;
   }
 
   get pushes(): readonly NimPush[] {
-    return this.#pushes.slice(-this.limit);
+    return this.#pushes.all;
   }
 
   /** All but `requests`, which are counted as they arrive. */
   get counters(): Omit<NimCounters, 'requests'> {
-    const answers = Object.fromEntries(this.#answers);
-    return { accepted: answers['200'] ?? 0, pushes: this.pushed, answers };
+    const { answers } = this.#journal;
+    return { accepted: answers['200'] ?? 0, pushes: this.#pushed, answers };
   }
 
   write(request: NimRequest): void {
-    this.#answers.set(request.answer, (this.#answers.get(request.answer) ?? 0) + 1);
-    this.#requests = this.#keep(this.#requests, request);
+    this.#journal.write(request);
   }
 
   push(push: NimPush): void {
-    this.pushed++;
-    this.#pushes = this.#keep(this.#pushes, push);
+    this.#pushed++;
+    this.#pushes.add(push);
   }
 
   reset(): void {
-    this.pushed = 0;
-    this.#answers.clear();
-    this.#requests = [];
-    this.#pushes = [];
-  }
-
-  /** Trimming in blocks keeps the cost of an entry constant. */
-  #keep<T>(entries: T[], entry: T): T[] {
-    entries.push(entry);
-    return entries.length >= 2 * this.limit ? entries.slice(-this.limit) : entries;
+    this.#pushed = 0;
+    this.#journal.clear();
+    this.#pushes.clear();
   }
 }

@@ -20,32 +20,3 @@ export interface NimScript {
   /** Default false. */
   readonly repeatLast?: boolean;
 }
-
-/** The steps that were prescribed, per account. */
-export class Scripts {
-  readonly #scripts = new Map<string, { readonly steps: NimStep[]; readonly repeatLast: boolean }>();
-
-  add({ to, steps, repeatLast = false }: NimScript): void {
-    this.#scripts.set(to, { steps: [...steps], repeatLast });
-  }
-
-  /** The next step of the first account that has one. */
-  next(accounts: readonly string[]): NimStep | undefined {
-    if (this.#scripts.size === 0) return undefined;
-    for (const account of [...accounts, '*']) {
-      const step = this.#take(account);
-      if (step !== undefined) return step;
-    }
-    return undefined;
-  }
-
-  reset(): void {
-    this.#scripts.clear();
-  }
-
-  #take(account: string): NimStep | undefined {
-    const script = this.#scripts.get(account);
-    if (!script) return undefined;
-    return script.repeatLast && script.steps.length === 1 ? script.steps[0] : script.steps.shift();
-  }
-}

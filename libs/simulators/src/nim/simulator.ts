@@ -1,10 +1,11 @@
 import { type Control, startControl } from '../control.js';
 import { type PlainAnswer, PlainEndpoint, type PlainFault, type PlainRequest } from '../plain-endpoint.js';
+import { Scripts } from '../scripts.js';
 import type { NimApp } from '../senders/nim.js';
 import type { NimControlRules } from './control-rules.js';
 import { Gatekeeper } from './gatekeeper.js';
 import { Ledger, type NimCounters, type NimPush, type NimRequest } from './ledger.js';
-import { type NimRefusal, type NimScript, type NimStep, Scripts } from './script.js';
+import type { NimRefusal, NimScript, NimStep } from './script.js';
 import { type Accepted, type Call, Service } from './service.js';
 
 export interface NimSimulatorOptions extends NimApp {
@@ -53,7 +54,7 @@ export class NimSimulator {
   readonly #ledger: Ledger;
   readonly #gate: Gatekeeper;
   readonly #service: Service;
-  readonly #scripts = new Scripts();
+  readonly #scripts = new Scripts<NimStep>();
   readonly #endpoint: PlainEndpoint;
   #control: Control | undefined;
 
@@ -127,7 +128,7 @@ export class NimSimulator {
 
   /** Prescribes how the next requests that name an account or team end; `*` stands for all. */
   script(to: string, steps: readonly NimStep[], options: Pick<NimScript, 'repeatLast'> = {}): void {
-    this.#scripts.add({ to, steps, ...options });
+    this.#scripts.set(to, steps, options);
   }
 
   /** From now on requests are taken in and answered only after {@link release}. */
@@ -163,7 +164,7 @@ export class NimSimulator {
   /** Forgets scripts, requests, pushes, counters, nonces, held answers and latency. Accounts stay. */
   reset(): void {
     this.#endpoint.reset();
-    this.#scripts.reset();
+    this.#scripts.clear();
     this.#ledger.reset();
     this.#gate.reset();
     this.#service.pushWhenDesktopOnline.clear();
@@ -185,7 +186,7 @@ export class NimSimulator {
   #serve(request: PlainRequest, call: Call): Reply | Fault {
     const judged = this.#judge(request, call);
     if ('code' in judged) return refusal(judged, call);
-    const step = this.#scripts.next(judged.targets);
+    const step = this.#scripts.next(...judged.targets);
     if (step === undefined || step === 'antispam') return success(judged.perform(step === 'antispam'));
     if (step === 'lost') judged.perform(false);
     if (typeof step === 'string') return step;

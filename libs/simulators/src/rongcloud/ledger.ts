@@ -1,3 +1,4 @@
+import { Journal, Latest } from '../journal.js';
 import type { RongCloudCommand, RongCloudPlatform, RongCloudPushCommand, RongCloudShown } from './commands.js';
 
 /** A call as it arrived, and how it ended. */
@@ -46,46 +47,43 @@ export interface RongCloudCounters {
 
 /** Remembers the latest calls and pushes, and counts all of them. */
 export class Ledger {
-  requests = 0;
-  connections = 0;
   #pushed = 0;
   #arrived = 0;
-  #answers = new Map<string, number>();
-  #kept: RongCloudRequest[] = [];
-  #pushes: RongCloudPush[] = [];
+  readonly #journal: Journal<RongCloudRequest>;
+  readonly #pushes: Latest<RongCloudPush>;
 
   /** @param limit calls and pushes that are kept. */
-  constructor(private readonly limit: number) {}
+  constructor(limit: number) {
+    this.#journal = new Journal(limit);
+    this.#pushes = new Latest(limit);
+  }
 
-  get latest(): readonly RongCloudRequest[] {
-    return this.#kept;
+  get requests(): readonly RongCloudRequest[] {
+    return this.#journal.requests;
   }
 
   get pushes(): readonly RongCloudPush[] {
-    return this.#pushes;
+    return this.#pushes.all;
   }
 
-  get counters(): RongCloudCounters {
-    const { requests, connections } = this;
-    const answers = Object.fromEntries(this.#answers);
-    return { requests, pushes: this.#pushed, arrivals: this.#arrived, connections, answers };
+  /** All but those that are counted as they arrive. */
+  get counters(): Omit<RongCloudCounters, 'requests' | 'connections'> {
+    return { pushes: this.#pushed, arrivals: this.#arrived, answers: this.#journal.answers };
   }
 
   write(request: RongCloudRequest): void {
-    this.#answers.set(request.answer, (this.#answers.get(request.answer) ?? 0) + 1);
-    this.#kept = [...this.#kept, request].slice(-this.limit);
+    this.#journal.write(request);
   }
 
   take(push: RongCloudPush): void {
     this.#pushed++;
     this.#arrived += push.arrivals.length;
-    this.#pushes = [...this.#pushes, push].slice(-this.limit);
+    this.#pushes.add(push);
   }
 
   reset(): void {
-    this.requests = this.connections = this.#pushed = this.#arrived = 0;
-    this.#answers.clear();
-    this.#kept = [];
-    this.#pushes = [];
+    this.#pushed = this.#arrived = 0;
+    this.#journal.clear();
+    this.#pushes.clear();
   }
 }

@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { type Control, startControl } from '../control.js';
+import { type PlainAnswer, PlainEndpoint, type PlainFault, type PlainRequest } from '../plain-endpoint.js';
 import type { RongCloudApp } from '../senders/rongcloud.js';
 import type { RongCloudCommand, RongCloudPushCommand } from './commands.js';
 import type { RongCloudControlRules } from './control-rules.js';
@@ -49,14 +46,6 @@ export interface RongCloudSimulatorOptions extends RongCloudApp {
   readonly latencyMs?: number;
 }
 
-/** A call while it is being served. */
-interface Call {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly path: string;
-  readonly text: string;
-}
-
 const TOO_LARGE = 1508;
 const NO_BODY = 1003;
 const OVER_LIMIT = 1008;
@@ -69,8 +58,6 @@ const OK: Word = { word: 'ok', number: undefined };
 /** RongCloud's Server API for pushes and tags on loopback: signature, rules, quotas, and who gets what. */
 export class RongCloudSimulator {
   readonly directory = new RongCloudDirectory();
-  /** `http://127.0.0.1:port`, one of the channel's `baseUrls`. */
-  url = '';
   controlUrl: string | undefined;
   latencyMs: number;
   readonly #options: RongCloudSimulatorOptions;
@@ -80,10 +67,8 @@ export class RongCloudSimulator {
   readonly #quotas = new Map<string, Quota>();
   readonly #rates: Readonly<Record<string, Rate>>;
   readonly #ledger: Ledger;
-  readonly #waiting = new Set<{ readonly count: number; done(): void }>();
+  readonly #endpoint: PlainEndpoint;
   #steps: (Word | RongCloudAnswer)[] = [];
-  #held: (() => void)[] | undefined;
-  #server: Server;
   #control: Control | undefined;
 
   constructor(options: RongCloudSimulatorOptions) {
@@ -97,6 +82,12 @@ export class RongCloudSimulator {
     };
     this.#ledger = new Ledger(options.record ?? 1000);
     this.latencyMs = options.latencyMs ?? 0;
+    this.#endpoint = new PlainEndpoint((request) => this.#serve(request), options.port);
+  }
+
+  /** `http://127.0.0.1:port`, one of the channel's `baseUrls`. */
+  get url(): string {
+    return this.#endpoint.url;
   }
 
   /** Settings of a channel that leads here. */
@@ -107,7 +98,7 @@ export class RongCloudSimulator {
 
   /** The latest calls, oldest first. */
   get requests(): readonly RongCloudRequest[] {
-    return this.#ledger.latest;
+    return this.#ledger.requests;
   }
 
   /** The latest pushes and broadcasts that were taken, with the devices that they reached. */
@@ -116,16 +107,13 @@ export class RongCloudSimulator {
   }
 
   get counters(): RongCloudCounters {
-    return this.#ledger.counters;
+    const { count: requests, connections } = this.#endpoint;
+    return { requests, connections, ...this.#ledger.counters };
   }
 
   async start(): Promise<void> {
-    const { port = 0, controlPort } = this.#options;
-    this.#server = createServer((request, response) => void this.#receive(request, response));
-    this.#server.on('connection', () => this.#ledger.connections++);
-    this.#server.listen(port, '127.0.0.1');
-    await once(this.#server, 'listening');
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const { controlPort } = this.#options;
+    await this.#endpoint.listen();
     if (controlPort === undefined) return;
     this.#control = await startControl(this, controlPort);
     this.controlUrl = this.#control.url;
@@ -146,29 +134,16 @@ export class RongCloudSimulator {
 
   /** From now on calls are taken in and answered only after {@link release}. */
   hold(): void {
-    this.#held ??= [];
+    this.#endpoint.hold();
   }
 
   release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const serve of held) serve();
+    this.#endpoint.release();
   }
 
   /** Resolves once `count` calls have come in completely since the start or the last reset. */
-  received(count: number, withinMs = 10_000): Promise<void> {
-    if (this.#ledger.requests >= count) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const missing = () => reject(new Error(`${this.#ledger.requests} of ${count} calls came within ${withinMs} ms`));
-      const timer = setTimeout(() => this.#waiting.delete(entry) && missing(), withinMs);
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(entry);
-        resolve();
-      };
-      const entry = { count, done };
-      this.#waiting.add(entry);
-    });
+  received(count: number, withinMs?: number): Promise<void> {
+    return this.#endpoint.received(count, withinMs);
   }
 
   /** What the control endpoint is told. */
@@ -183,12 +158,12 @@ export class RongCloudSimulator {
 
   /** Destroys every connection. */
   drop(): void {
-    this.#server.closeAllConnections();
+    this.#endpoint.drop();
   }
 
   /** Forgets steps, calls, pushes, counters, quotas, nonces, held answers and latency. Apps, people and devices stay. */
   reset(): void {
-    this.release();
+    this.#endpoint.reset();
     this.#steps = [];
     this.#ledger.reset();
     this.#quotas.clear();
@@ -201,72 +176,60 @@ export class RongCloudSimulator {
   async close(): Promise<void> {
     await this.#control?.close();
     this.#control = undefined;
-    this.drop();
-    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+    await this.#endpoint.close();
   }
 
-  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await text(request).catch(() => undefined);
-    // The caller went away before all of it had come.
-    if (body === undefined) return;
-    this.#ledger.requests++;
-    for (const entry of this.#waiting) if (this.#ledger.requests >= entry.count) entry.done();
-    const call = { request, response, path: request.url?.split('?')[0] ?? '', text: body };
-    if (this.#held) this.#held.push(() => this.#serve(call));
-    else this.#serve(call);
-  }
-
-  #serve(call: Call): void {
+  #serve(request: PlainRequest): PlainAnswer | PlainFault {
     let command: RongCloudCommand | undefined;
     try {
-      command = this.#read(call);
-      this.#conclude(call, command, this.#steps.shift() ?? wordOf(command));
+      command = this.#read(request);
+      return this.#conclude(request, command, this.#steps.shift() ?? wordOf(command));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.#answer(call, command, answerOf({ code: error.code, message: error.message }, call.path));
+      return this.#answer(request, command, answerOf({ code: error.code, message: error.message }, request.path));
     }
   }
 
   /** @throws {Refused} */
-  #read({ request, path, text: body }: Call): RongCloudCommand {
+  #read({ method, path, headers, body }: PlainRequest): RongCloudCommand {
     const name = path.replace(FORMAT, '');
     const read = READERS[name];
     const isKnown = FORMAT.test(path) && (read !== undefined || path === `${QUERY_PATH}.json`);
     if (!isKnown) throw new Refused(404, 'unknown path');
-    if (request.method !== 'POST') throw new Refused(405, 'method not allowed');
-    this.#gate.check(request.headers);
+    if (method !== 'POST') throw new Refused(405, 'method not allowed');
+    this.#gate.check(headers);
     if (Buffer.byteLength(body) >= BODY_LIMIT) throw new Refused(TOO_LARGE, 'the body is too large');
     if (body === '') throw new Refused(NO_BODY, 'no POST data');
     if (!read) return readQuery(formOf(body));
-    const isJson = request.headers['content-type']?.startsWith('application/json') ?? false;
+    const isJson = headers['content-type']?.startsWith('application/json') ?? false;
     if (!isJson) throw new Refused(PARAMETER, 'Content-Type is not application/json');
     return read(parseJson(body), { harmonyOs: this.#options.harmonyOs ?? false });
   }
 
-  #conclude(call: Call, command: RongCloudCommand, step: Word | RongCloudAnswer): void {
-    if ('status' in step) return this.#answer(call, command, step);
+  #conclude(request: PlainRequest, command: RongCloudCommand, step: Word | RongCloudAnswer): PlainAnswer | PlainFault {
+    if ('status' in step) return this.#answer(request, command, step);
     switch (step.word) {
       case 'code':
-        return this.#answer(call, command, answerOf({ code: step.number ?? 1000 }, call.path));
+        return this.#answer(request, command, answerOf({ code: step.number ?? 1000 }, request.path));
       case 'http':
-        return this.#answer(call, command, { status: step.number ?? 500, body: '' });
+        return this.#answer(request, command, { status: step.number ?? 500, body: '' });
       case 'html':
-        return this.#answer(call, command, WEB_PAGE);
+        return this.#answer(request, command, WEB_PAGE);
       case 'fin':
-        return this.#fail(call, command, 'fin');
+        return this.#fail(request, command, 'fin');
       case 'lost':
       case 'silent':
-        this.#perform(call, command);
-        return this.#fail(call, command, step.word);
+        this.#perform(request, command);
+        return this.#fail(request, command, step.word);
       default: {
         const delayMs = step.word === 'slow' ? (step.number ?? 100) : 0;
-        this.#answer(call, command, answerOf(this.#perform(call, command), call.path), delayMs);
+        return this.#answer(request, command, answerOf(this.#perform(request, command), request.path), delayMs);
       }
     }
   }
 
   /** @throws {Refused} when a limit is used up. */
-  #perform({ path, request }: Call, command: RongCloudCommand): Verdict {
+  #perform({ path, headers }: PlainRequest, command: RongCloudCommand): Verdict {
     const now = this.#now();
     switch (command.kind) {
       case 'query':
@@ -276,7 +239,7 @@ export class RongCloudSimulator {
         this.directory.setTags(command.userIds, command.tags);
         return { code: 200 };
       case 'push':
-        if (!this.#quotaOf(appKeyOf(request.headers)).take(now.getTime()))
+        if (!this.#quotaOf(appKeyOf(headers)).take(now.getTime()))
           throw new Refused(OVER_LIMIT, 'over frequency limit');
         return { code: 200, id: this.#deliver(command, now) };
     }
@@ -308,26 +271,27 @@ export class RongCloudSimulator {
     return id;
   }
 
-  #answer(call: Call, command: RongCloudCommand | undefined, answer: RongCloudAnswer, delayMs = 0): void {
-    this.#write(call, command, nameOf(answer));
-    const { status, headers, body } = answer;
-    later(delayMs + this.latencyMs, () => {
-      if (!call.response.destroyed) call.response.writeHead(status, headers).end(body);
-    });
+  #answer(
+    request: PlainRequest,
+    command: RongCloudCommand | undefined,
+    answer: RongCloudAnswer,
+    delayMs = 0,
+  ): PlainAnswer {
+    this.#write(request, command, nameOf(answer));
+    return { ...answer, delayMs: delayMs + this.latencyMs };
   }
 
-  #fail(call: Call, command: RongCloudCommand, fault: 'fin' | 'lost' | 'silent'): void {
-    this.#write(call, command, fault);
-    if (fault !== 'silent') call.request.socket.destroy();
+  #fail(request: PlainRequest, command: RongCloudCommand, fault: 'fin' | 'lost' | 'silent'): PlainFault {
+    this.#write(request, command, fault);
+    return fault === 'silent' ? 'silence' : 'drop';
   }
 
-  #write({ request, path, text: body }: Call, command: RongCloudCommand | undefined, answer: string): void {
-    const headers = knownHeaders(request.headers);
+  #write({ method, path, headers, body }: PlainRequest, command: RongCloudCommand | undefined, answer: string): void {
     this.#ledger.write({
       at: this.#now(),
-      method: request.method ?? '',
+      method,
       path,
-      headers,
+      headers: knownHeaders(headers),
       body: bodyOf(body),
       command,
       answer,
@@ -366,9 +330,4 @@ function bodyOf(body: string): unknown {
 function nameOf({ status, body }: RongCloudAnswer): string {
   const [, code] = /"code":(\d+)|<code>(\d+)<\/code>/.exec(body)?.filter(Boolean) ?? [];
   return code === undefined || code === String(status) ? String(status) : `${status} ${code}`;
-}
-
-function later(ms: number, action: () => void): void {
-  if (ms === 0) action();
-  else setTimeout(action, ms);
 }

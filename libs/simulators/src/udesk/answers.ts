@@ -1,11 +1,8 @@
+import { json } from '../plain-answers.js';
 import type { PlainAnswer } from '../plain-endpoint.js';
 
 /** What `status_code` of the push switch says, with the words beside it. */
 const SWITCH = { off: [0, '无推送'], on: [1, '推送中'], invalid: [3, '无效客户'] } as const;
-
-export function json(body: object, status = 200): PlainAnswer {
-  return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(body) };
-}
 
 /** Business errors come with HTTP 200. */
 export function refusal(code: number, message: string): PlainAnswer {

@@ -1,23 +1,16 @@
 import { type Control, startControl } from '../control.js';
+import { Journal } from '../journal.js';
+import { type ScriptedAnswer, scripted } from '../plain-answers.js';
 import { type PlainAnswer, PlainEndpoint, type PlainFault, type PlainRequest } from '../plain-endpoint.js';
-import { json, NO_PAGE, parameterMissing, refusal, success, switchState } from './answers.js';
+import { Scripts } from '../scripts.js';
+import { NO_PAGE, parameterMissing, refusal, success, switchState } from './answers.js';
 import { type UdeskCustomer, Customers, tokensOf, type UdeskTokens } from './customers.js';
 import { Gate, type UdeskAccount } from './gate.js';
 
 export type { UdeskAccount, UdeskCustomer, UdeskTokens };
 
-/** A hand-made answer: JSON with HTTP 200 unless said otherwise. */
-export interface UdeskScriptedAnswer {
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly json?: object;
-  /** Wins over `json`. */
-  readonly body?: string;
-  readonly delayMs?: number;
-}
-
 /** How one call ends once it has passed signature, nonce and limit. */
-export type UdeskStep = 'ok' | PlainFault | UdeskScriptedAnswer;
+export type UdeskStep = 'ok' | PlainFault | ScriptedAnswer;
 
 export interface UdeskScript {
   /** `im/h5push`, `im/sessions/survey`, `im/customer_status`, or `*` for each that has no script of its own. */
@@ -90,16 +83,15 @@ export class UdeskSimulator {
   readonly #gate: Gate;
   readonly #now: () => number;
   readonly #customers = new Customers();
-  readonly #scripts = new Map<string, { readonly steps: UdeskStep[]; readonly repeatLast: boolean }>();
+  readonly #scripts = new Scripts<UdeskStep>();
   /** Conversation → options of its survey. */
   readonly #closed = new Map<number, readonly number[]>();
-  readonly #answers = new Map<string, number>();
+  readonly #journal = new Journal<UdeskRequest>(RECORD);
   readonly #routes: Readonly<Record<string, (request: PlainRequest, body: unknown) => PlainAnswer>> = {
     'POST im/h5push': (_request, body) => this.#switch(asRecord(body)),
     'POST im/sessions/survey': (_request, body) => this.#rate(asRecord(body)),
     'GET im/customer_status': ({ query }) => this.#status(query),
   };
-  #requests: UdeskRequest[] = [];
   #control: Control | undefined;
 
   /** Use {@link startUdeskSimulator}. */
@@ -123,12 +115,12 @@ export class UdeskSimulator {
 
   /** The latest calls, oldest first. */
   get requests(): readonly UdeskRequest[] {
-    return this.#requests;
+    return this.#journal.requests;
   }
 
   /** `answers`: calls per answer, in the words of {@link UdeskRequest.answer}. */
   get counters(): { readonly requests: number; readonly answers: Readonly<Record<string, number>> } {
-    return { requests: this.#endpoint.count, answers: Object.fromEntries(this.#answers) };
+    return { requests: this.#endpoint.count, answers: this.#journal.answers };
   }
 
   /** Makes somebody known who has been in the chat before; others are "invalid". */
@@ -141,12 +133,8 @@ export class UdeskSimulator {
     this.#closed.set(conversation, options);
   }
 
-  script(
-    path: string,
-    steps: readonly UdeskStep[],
-    { repeatLast = false }: Pick<UdeskScript, 'repeatLast'> = {},
-  ): void {
-    this.#scripts.set(path, { steps: [...steps], repeatLast });
+  script(path: string, steps: readonly UdeskStep[], options: Pick<UdeskScript, 'repeatLast'> = {}): void {
+    this.#scripts.set(path, steps, options);
   }
 
   /** From now on calls are taken in, and decided and answered only after {@link release}. */
@@ -177,8 +165,7 @@ export class UdeskSimulator {
     this.#customers.reset();
     this.#scripts.clear();
     this.#closed.clear();
-    this.#answers.clear();
-    this.#requests = [];
+    this.#journal.clear();
     this.surveys.length = 0;
   }
 
@@ -205,7 +192,7 @@ export class UdeskSimulator {
     const body = isJson ? parse(request.body) : undefined;
     const answer = this.#decide(request, path, body);
     const { method, query } = request;
-    this.#note({ method, path, query, body, at: new Date(this.#now()), answer: nameOf(answer) });
+    this.#journal.write({ method, path, query, body, at: new Date(this.#now()), answer: nameOf(answer) });
     return answer;
   }
 
@@ -214,7 +201,7 @@ export class UdeskSimulator {
     if (!route) return NO_PAGE;
     const refused = this.#gate.refuse(request);
     if (refused) return refused;
-    const step = this.#nextStep(path) ?? this.#nextStep('*') ?? 'ok';
+    const step = this.#scripts.next(path) ?? 'ok';
     if (step === 'ok') return route(request, body);
     return typeof step === 'string' ? step : scripted(step);
   }
@@ -249,16 +236,6 @@ export class UdeskSimulator {
     if (!token) return parameterMissing('customer_token');
     return success({ status_code: this.#customers.find(token)?.status ?? 3 });
   }
-
-  #nextStep(path: string): UdeskStep | undefined {
-    const script = this.#scripts.get(path);
-    return script?.repeatLast && script.steps.length === 1 ? script.steps[0] : script?.steps.shift();
-  }
-
-  #note(request: UdeskRequest): void {
-    this.#answers.set(request.answer, (this.#answers.get(request.answer) ?? 0) + 1);
-    this.#requests = [...this.#requests, request].slice(-RECORD);
-  }
 }
 
 /** Starts Udesk's Open API for `options.account`. */
@@ -266,11 +243,6 @@ export async function startUdeskSimulator(options: UdeskSimulatorOptions = {}): 
   const simulator = new UdeskSimulator(options);
   await simulator.listen();
   return simulator;
-}
-
-function scripted({ status = 200, headers, json: fields, body, delayMs }: UdeskScriptedAnswer): PlainAnswer {
-  const answer = body === undefined ? json(fields ?? {}, status) : { status, body };
-  return { ...answer, headers: { ...answer.headers, ...headers }, ...(delayMs !== undefined && { delayMs }) };
 }
 
 function nameOf(answer: PlainAnswer | PlainFault): string {

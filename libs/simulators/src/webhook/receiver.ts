@@ -7,7 +7,9 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Arrivals } from '../arrivals.js';
 import { type Control, startControl } from '../control.js';
+import { Journal } from '../journal.js';
 import { answer, behave, modeOf, type WebhookMode } from './modes.js';
 import { distrustOf } from './signature.js';
 
@@ -58,6 +60,8 @@ export interface WebhookControlRules {
   readonly trust?: readonly string[];
 }
 
+const NOTHING = { genuine: 0, repeated: 0, mostAtOnce: 0 };
+
 /**
  * Somebody's system on loopback that takes webhooks. How a call ends is told by `script`, by the end of its path
  * (`/hooks/fail2`) or of its user id (`u-busy7`); otherwise it is 204.
@@ -67,18 +71,18 @@ export class WebhookReceiver {
   readonly #options: WebhookReceiverOptions;
   readonly #server: Server;
   readonly #secrets: Set<string>;
-  readonly #waiting = new Set<{ readonly count: number; done(): void }>();
-  #received: ReceivedWebhook[] = [];
+  readonly #arrivals = new Arrivals();
+  readonly #journal: Journal<ReceivedWebhook>;
   #ids = new Map<string, number>();
   #modes: WebhookMode[] = [];
-  #counters = { requests: 0, genuine: 0, repeated: 0, mostAtOnce: 0 };
+  #counters = { ...NOTHING };
   #open = 0;
   #port = 0;
-  #held: (() => void)[] | undefined;
   #control: Control | undefined;
 
   constructor(options: WebhookReceiverOptions) {
     this.#options = options;
+    this.#journal = new Journal(options.record ?? 1_000);
     this.#secrets = new Set(options.secrets);
     this.#server = createServer((request, response) => void this.#receive(request, response));
   }
@@ -90,11 +94,11 @@ export class WebhookReceiver {
 
   /** The latest calls, oldest first. */
   get requests(): readonly ReceivedWebhook[] {
-    return this.#received;
+    return this.#journal.requests;
   }
 
   get counters(): WebhookCounters {
-    return this.#counters;
+    return { requests: this.#arrivals.count, ...this.#counters };
   }
 
   async start(): Promise<void> {
@@ -125,30 +129,16 @@ export class WebhookReceiver {
 
   /** From now on calls are taken in and answered only after {@link release}. */
   hold(): void {
-    this.#held ??= [];
+    this.#arrivals.hold();
   }
 
   release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const end of held) end();
+    this.#arrivals.release();
   }
 
   /** Resolves once `count` calls have come in since the start or the last reset. */
-  received(count: number, withinMs = 10_000): Promise<void> {
-    if (this.#counters.requests >= count) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const missing = () =>
-        reject(new Error(`${this.#counters.requests} of ${count} calls came within ${withinMs} ms`));
-      const timer = setTimeout(() => this.#waiting.delete(entry) && missing(), withinMs);
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(entry);
-        resolve();
-      };
-      const entry = { count, done };
-      this.#waiting.add(entry);
-    });
+  received(count: number, withinMs?: number): Promise<void> {
+    return this.#arrivals.reach(count, withinMs);
   }
 
   /** What the control endpoint is told. */
@@ -159,11 +149,11 @@ export class WebhookReceiver {
 
   /** Forgets calls, ids, scripts and counters; secrets stay. */
   reset(): void {
-    this.release();
-    this.#received = [];
+    this.#arrivals.reset();
+    this.#journal.clear();
     this.#ids = new Map();
     this.#modes = [];
-    this.#counters = { requests: 0, genuine: 0, repeated: 0, mostAtOnce: 0 };
+    this.#counters = { ...NOTHING };
   }
 
   async close(): Promise<void> {
@@ -183,15 +173,7 @@ export class WebhookReceiver {
       return; // The caller went away.
     }
     const body = Buffer.concat(chunks);
-    const conclude = () => this.#conclude(request, body, response);
-    this.#count();
-    if (this.#held) this.#held.push(conclude);
-    else conclude();
-  }
-
-  #count(): void {
-    this.#counters.requests++;
-    for (const waiting of this.#waiting) if (this.#counters.requests >= waiting.count) waiting.done();
+    this.#arrivals.take(() => this.#conclude(request, body, response));
   }
 
   #conclude({ headers, url: path = '/' }: IncomingMessage, body: Buffer, response: ServerResponse): void {
@@ -208,12 +190,7 @@ export class WebhookReceiver {
     this.#ids.set(id, earlier + 1);
     this.#counters.genuine += genuine ? 1 : 0;
     this.#counters.repeated += earlier > 0 ? 1 : 0;
-    this.#keep({ path, headers, id, body: body.toString(), payload, genuine, earlier, answer: ending, at });
-  }
-
-  #keep(received: ReceivedWebhook): void {
-    this.#received.push(received);
-    if (this.#received.length > (this.#options.record ?? 1_000)) this.#received.shift();
+    this.#journal.write({ path, headers, id, body: body.toString(), payload, genuine, earlier, answer: ending, at });
   }
 }
 
