@@ -1,4 +1,5 @@
 import { nimMessage } from '@bellhop/simulators';
+import { MAX_ATTEMPTS } from '../../src/core/delivery/decide.js';
 import { DeliveryWorker } from '../../src/core/delivery/delivery-worker.js';
 import { type Gateways, startGateways, TestPlatform } from '../support/app.js';
 import { attemptsOf, Handwork } from '../support/handwork.js';
@@ -16,7 +17,7 @@ describe('deliveries after a crash', () => {
 
   beforeAll(async () => {
     gateways = await startGateways();
-    platform = await TestPlatform.start({ role: 'api' });
+    platform = await TestPlatform.start({ role: 'api', egressAllow: ['127.0.0.1:*'] });
   });
   afterAll(async () => {
     await platform?.stop();
@@ -57,6 +58,23 @@ describe('deliveries after a crash', () => {
     const delivery = await hand.only();
     expect([delivery.state, ...attemptsOf(delivery)]).toEqual(['accepted', 'unknown', 'accepted!']);
     expect(shop.onApns(token).map(({ headers }) => headers['apns-id'])).toEqual([delivery.id]);
+    await shop.expectSums();
+  });
+
+  it('are dead letters like any other when their last attempt was lost', async () => {
+    const events = ['delivery.dead', 'notification.done'];
+    expect((await shop.app.call('POST', '/v1/webhooks', { url: 'http://127.0.0.1:9/', events })).status).toBe(201);
+    await notify();
+    await shop.query('UPDATE delivery SET attempt_count = $2 WHERE app_id = $1', MAX_ATTEMPTS - 1);
+    await abandon(new Date(hand.now.getTime() - SECOND));
+    await hand.sweep();
+    expect(await shop.outcomes()).toEqual(['dead(worker.lost)']);
+    const announced = await shop.query<{ type: string }>(
+      'SELECT type FROM webhook_message WHERE app_id = $1 ORDER BY id',
+    );
+    expect(announced.map(({ type }) => type)).toEqual(events);
+    const [failed] = await shop.query<{ sum: number }>('SELECT sum(failed)::int FROM delivery_daily WHERE app_id = $1');
+    expect(failed).toEqual({ sum: 1 });
     await shop.expectSums();
   });
 

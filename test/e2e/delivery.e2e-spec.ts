@@ -36,6 +36,13 @@ describe('deliveries', () => {
   });
 
   const notify = (more: object = {}) => shop.notify({ users: ['user_1'] }, { title: 'Hello' }, more);
+  /** What the day's figures say of this app. */
+  const counted = async () => {
+    const [sums] = await shop.query<{ failed: number; pushed: number }>(
+      'SELECT coalesce(sum(failed), 0)::int AS failed, coalesce(sum(pushed), 0)::int AS pushed FROM delivery_tally WHERE app_id = $1',
+    );
+    return sums;
+  };
   const retry = (id: string) => shop.app.call('POST', `/v1/deliveries/dlv_${id.replaceAll('-', '')}/retry`, {});
 
   it('are tried again later, never earlier than planned, under the same id', async () => {
@@ -114,15 +121,40 @@ describe('deliveries', () => {
     await shop.expectSums();
 
     gateways.apns.reset();
+    expect(await counted()).toEqual({ failed: 1, pushed: 0 });
     const revived = await retry(dead.id);
     expect([revived.status, revived.body['state']]).toEqual([202, 'queued']);
+    expect(await counted()).toEqual({ failed: 0, pushed: 0 });
     await shop.expectSums();
     await hand.work();
     const delivered = await hand.only();
     expect([delivered.state, delivered.attempts.length]).toEqual(['accepted', MAX_ATTEMPTS + 1]);
+    expect(await counted()).toEqual({ failed: 0, pushed: 1 });
     await shop.expectSums();
     const again = await retry(dead.id);
     expect([again.status, again.body['code']]).toEqual([422, 'delivery.not_retryable']);
+  });
+
+  it('live again without ending the planning of the others', async () => {
+    gateways.apns.script(token, ['PayloadTooLarge']);
+    await notify();
+    await hand.work();
+    const { id } = await hand.only();
+    await shop.query(`UPDATE notification SET state = 'planning', done_at = NULL WHERE app_id = $1`);
+    expect((await retry(id)).status).toBe(202);
+    expect((await shop.notifications())[0]).toMatchObject({ state: 'planning', pending_count: 1 });
+  });
+
+  it('stay what they are once their notification is cancelled', async () => {
+    gateways.apns.script(token, ['PayloadTooLarge']);
+    await notify();
+    await hand.work();
+    const { id } = await hand.only();
+    await shop.query(`UPDATE notification SET state = 'cancelled', cancelled_at = now() WHERE app_id = $1`);
+    const reply = await retry(id);
+    expect([reply.status, reply.body['code']]).toEqual([422, 'notification.cancelled']);
+    expect(await shop.outcomes()).toEqual(['failed(payload.too_large)']);
+    expect(await counted()).toEqual({ failed: 1, pushed: 0 });
   });
 
   it('live again once, however many ask for it', async () => {
@@ -157,6 +189,47 @@ describe('deliveries', () => {
     await gateways.apns.listen();
     expect(attemptsOf(await hand.workWhenDue())).toEqual(['transient', 'accepted']);
     expect(shop.onApns(token)).toHaveLength(1);
+  });
+
+  it('go on, every one of them and none before its time, when what held them is resumed', async () => {
+    const integration = `/v1/integrations/${shop.apns.publicId}`;
+    await notify();
+    await shop.app.call('POST', `${integration}/pause`, {});
+    await hand.work();
+    const later = new Date(hand.now.getTime() + HOUR);
+    await shop.query(
+      `INSERT INTO delivery (app_id, id, notification_id, integration_id, channel, device_id, locale, priority, state, reason,
+                             not_before, expires_at, created_at, updated_at)
+       SELECT app_id, gen_random_uuid(), notification_id, integration_id, channel, device_id, locale, priority, state, reason,
+              $2, expires_at, created_at, updated_at
+       FROM delivery, generate_series(1, 5001) WHERE app_id = $1`,
+      later,
+    );
+    expect((await shop.app.call('POST', `${integration}/resume`)).status).toBe(200);
+    const found = await shop.query(
+      'SELECT state, reason, not_before, count(*)::int FROM delivery WHERE app_id = $1 GROUP BY 1, 2, 3 ORDER BY 4',
+    );
+    const queued = { state: 'queued', reason: null };
+    expect(found).toEqual([
+      { ...queued, not_before: null, count: 1 },
+      { ...queued, not_before: later, count: 5_001 },
+    ]);
+    const [nudged] = await platform.sql.query<{ count: number }[]>(
+      `SELECT sum(jsonb_array_length(data -> 'ids'))::int AS count FROM pgboss.job
+       WHERE name = 'deliver' AND data ->> 'appId' = $1 AND start_after > now()`,
+      [shop.app.id],
+    );
+    expect(nudged).toEqual({ count: 5_001 });
+  });
+
+  it('are sent although another one of their batch cannot be read', async () => {
+    const lost = await shop.app.device('user_2', 'apns', freshApnsToken());
+    await shop.query(`UPDATE device SET sealed_token = '\\x00' WHERE app_id = $1 AND id = $2`, lost.id);
+    await shop.notify({ users: ['user_1', 'user_2'] });
+    await hand.work();
+    expect((await shop.outcomes()).toSorted()).toEqual(['accepted', 'queued(delivery.unreadable)']);
+    expect(shop.onApns(token)).toHaveLength(1);
+    await shop.expectSums();
   });
 
   it('are sent once when two workers get the same batch', async () => {

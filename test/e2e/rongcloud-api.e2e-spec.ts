@@ -1,12 +1,12 @@
-import { sha1Hex } from '@bellhop/contracts';
-import { type ApnsRequest, type Callback, callbackUrl, rongCloudMessage } from '@bellhop/simulators';
+import { type ApnsRequest, callbackUrl, rongCloudMessage } from '@bellhop/simulators';
 import { eventually, type Gateways, startGateways, TestPlatform } from '../support/app.js';
+import { commandOf, RONGCLOUD_APP } from '../support/rongcloud-commands.js';
 import { callSdk, type SdkCall } from '../support/rongcloud-sdk/index.js';
 import { type Phones, Shop } from '../support/shop.js';
 
 // An application server that uses RongCloud's own SDK for pushes, with nothing changed but its base URL.
 
-const APP = { appKey: 'uwd1c0sxdlx2', appSecret: 'Y1W2MeFwwwRxa0' };
+const APP = RONGCLOUD_APP;
 const BOTH = ['ios', 'android'];
 
 type Vendor = Awaited<ReturnType<Shop['vendor']>>;
@@ -18,18 +18,6 @@ const sdkOf =
     callSdk({ appkey: APP.appKey, secret, api: inboundUrl }, ...calls);
 
 /** A command without the SDK, for what the SDK cannot send. */
-function commandOf(address: string, body: unknown): Callback {
-  const [Nonce, Timestamp] = ['14314', '1408710653'];
-  const Signature = sha1Hex(APP.appSecret, Nonce, Timestamp);
-  return {
-    method: 'POST',
-    path: address,
-    query: {},
-    headers: { 'App-Key': APP.appKey, Nonce, Timestamp, Signature, 'Content-Type': 'application/json' },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  };
-}
-
 async function command(inboundUrl: string, address: string, body: unknown) {
   const call = commandOf(address, body);
   const reply = await fetch(callbackUrl(inboundUrl, call), call);

@@ -120,14 +120,11 @@ describe("the vendor's SDK and our channel", () => {
     expect([seeds.length, bySdk.length, byChannel.length]).toEqual([17, 17, 17]);
   });
 
-  it.each(seeds.map((seed, index) => [seed.id, index] as const))(
-    'make the vendor understand the same: %s',
-    (id, i) => {
-      expect(bySdk[i]).toBeDefined();
-      expect(byChannel[i]).toEqual(bySdk[i]);
-      executed('rongcloud/seed-requests.json', id);
-    },
-  );
+  it.each(seeds.map((seed, index) => [seed.id, index] as const))('make the vendor understand the same: %s', (id, i) => {
+    expect(bySdk[i]).toBeDefined();
+    expect(byChannel[i]).toEqual(bySdk[i]);
+    executed('rongcloud/seed-requests.json', id);
+  });
 
   it.each(seeds.map((seed, index) => [seed.id, seed, index] as const))(
     'mean what the compatible API understands: %s',

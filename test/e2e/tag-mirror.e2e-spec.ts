@@ -7,6 +7,7 @@ import type { IntegrationSettings } from '../../src/core/integrations/integratio
 import { IntegrationsService } from '../../src/core/integrations/integrations.service.js';
 import { WorkLoops } from '../../src/core/work-loops.js';
 import { newId } from '../../src/platform/ids.js';
+import { Metrics } from '../../src/platform/metrics.js';
 import { Sql } from '../../src/platform/sql.js';
 import { eventually, type TestApp, TestPlatform } from '../support/app.js';
 import { PeopleModule, PeopleVendor } from '../support/fake-people.js';
@@ -88,6 +89,8 @@ describe('tags at a vendor', () => {
       await setTags('u-1');
       await emptied();
       expect(vendor.tags.get('u-1')).toEqual([]);
+      const metrics = await platform.app.get(Metrics).registry.metrics();
+      expect(metrics).toMatch(/^bellhop_tag_mirror_total\{channel="people",result="done"\} 2$/m);
     });
 
     it('of 2,500 people go in as few calls as the vendor takes', async () => {

@@ -1,6 +1,9 @@
-import { kf5Chat, kf5Ticket } from '@bellhop/simulators';
+import { kf5Chat, kf5Ticket, type RongCloudSimulator, startRongCloudSimulator } from '@bellhop/simulators';
+import { ReceiptTokens } from '../../src/core/receipts/receipt-tokens.js';
 import { publicId } from '../../src/platform/ids.js';
 import { type Gateways, startGateways, TestPlatform } from '../support/app.js';
+import { Outlet, SharedClock } from '../support/delegated.js';
+import { commandOf, RONGCLOUD_APP } from '../support/rongcloud-commands.js';
 import { freshApnsToken, Shop } from '../support/shop.js';
 
 interface Page<T> {
@@ -21,7 +24,7 @@ describe('GET /v1/trace/{id}', () => {
 
   beforeAll(async () => {
     gateways = await startGateways();
-    platform = await TestPlatform.start();
+    platform = await TestPlatform.start({ egressAllow: ['127.0.0.1:*'] });
   });
   afterAll(async () => {
     await platform?.stop();
@@ -86,6 +89,137 @@ describe('GET /v1/trace/{id}', () => {
     const { body } = await trace(publicId('evt', event?.id ?? ''));
     expect(body.steps.at(-1)).toMatchObject({ stage: 'routed', state: 'ignored', reason: 'unroutable' });
     expect(body.steps.at(-1)?.text).toContain('kf5.user_id 7: not linked to a user');
+  });
+
+  /** Stage and text of the steps about one subject, oldest first. */
+  const told = async (id: string, about: string = id) =>
+    (await trace(id)).body.steps.flatMap(({ stage, subject, text }) =>
+      subject === about ? [`${stage}: ${text}`] : [],
+    );
+
+  it('tells what became of a notification that was scheduled, paused and cancelled', async () => {
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const schedule = { at, window: { start: '09:00', end: '21:00' } };
+    const id = await shop.notify({ allOf: ['vip'] }, { body: 'Sale' }, { category: 'offers', schedule });
+    const act = (action: string) => shop.app.call('POST', `/v1/notifications/${id}/${action}`);
+    const asked = [
+      `requested: offers to everyone with all of the tags vip, not before ${at}, between 09:00 and 21:00 there`,
+      `planned: planned from ${at} on`,
+    ];
+    expect(await told(id)).toEqual(asked);
+    await act('pause');
+    const paused = [...asked, 'paused: paused: what is not being sent waits'];
+    expect(await told(id)).toEqual(paused);
+    await act('cancel');
+    expect(await told(id)).toEqual([
+      asked[0],
+      ...paused.slice(2),
+      'cancelled: a cancel was asked for',
+      'cancelled: cancelled: nothing is in flight any more',
+    ]);
+  });
+
+  it('tells what apps reported, and when everything had ended', async () => {
+    const { iphone } = await shop.person('user_1');
+    const id = await shop.notify({ devices: [publicId('dev', iphone.id)] }, { body: 'Sale' }, { category: 'offers' });
+    await shop.settled();
+    const [delivery] = await shop.deliveries();
+    const receipt = platform.app.get(ReceiptTokens).issue(shop.app.id, delivery?.id ?? '');
+    const { status } = await shop.app.call('POST', '/v1/receipts', { receipts: [{ receipt, kind: 'opened' }] });
+    expect(status).toBe(200);
+    const who = 'apns · ios · user user_1';
+    expect(await told(id, publicId('dlv', delivery?.id ?? ''))).toEqual([
+      expect.stringMatching(`^attempt: ${who}: attempt 1 accepted after \\d+ ms$`),
+      `receipt: ${who}: delivered`,
+      `receipt: ${who}: opened`,
+    ]);
+    expect(await told(id)).toEqual([
+      `requested: offers to devices ${publicId('dev', iphone.id)}`,
+      'planned: offers for 1 target',
+      'done: every delivery has ended',
+    ]);
+  });
+
+  it('shows the delivery that it is asked for, however many there are', async () => {
+    const sql = `INSERT INTO device (app_id, id, user_id, installation_id, platform, gateway, identifier, sealed_token, token_hash,
+                                     token_updated_at, last_seen_at, state)
+                 SELECT $1, gen_random_uuid(), 'u' || n, 'i' || n, 'android', 'none', 'token', '', n::text::bytea, now(), now(), 'active'
+                 FROM generate_series(1, 210) AS n`;
+    await shop.query(sql);
+    const id = await shop.notify({ everyone: true });
+    await shop.settled();
+    const deliveries = await shop.deliveries();
+    const first = publicId('dlv', deliveries[0]?.id ?? '');
+    const last = publicId('dlv', deliveries.at(-1)?.id ?? '');
+    expect(deliveries).toHaveLength(210);
+    const user = deliveries.at(-1)?.user_id;
+    expect(await told(last)).toEqual([`delivery: no channel · android · user ${user}: skipped (no_certificate)`]);
+    expect((await trace(last)).body.omitted).toBe(9);
+    expect((await trace(first)).body.omitted).toBe(10);
+    expect(await told(id, last)).toEqual([]);
+  });
+
+  it("tells what commands of a vendor's protocol asked for", async () => {
+    await shop.person('u1');
+    const { inboundUrl } = await shop.vendor('rongcloud', RONGCLOUD_APP);
+    const push = { platform: ['ios', 'android'], audience: { tag: ['vip'] }, notification: { alert: 'a secret' } };
+    await shop.deliver(inboundUrl, commandOf('/user/tag/set.json', { userId: 'u1', tags: ['vip', 'bj'] }));
+    await shop.deliver(inboundUrl, commandOf('/push.json', push));
+    const [tags, pushed] = (await shop.events()).map(({ id }) => publicId('evt', id)) as [string, string];
+    expect(await told(tags)).toEqual([
+      'received: rongcloud: tags.replaced: tags of rongcloud.user_id u1: vip, bj',
+      'routed: routed (applied)',
+    ]);
+    expect(await told(pushed)).toEqual([
+      'received: rongcloud: push.requested: a push to everyone with all of the tags vip',
+      'routed: routed',
+    ]);
+    expect(JSON.stringify((await trace(pushed)).body)).not.toContain('a secret');
+  });
+
+  describe('of what a vendor delivers', () => {
+    let vendor: RongCloudSimulator;
+    let clock: SharedClock;
+
+    beforeAll(async () => {
+      clock = new SharedClock(platform, '2026-01-05T01:00:00Z');
+      vendor = await startRongCloudSimulator({ ...RONGCLOUD_APP, now: clock.now });
+    });
+    afterAll(async () => {
+      platform.setTime(undefined);
+      await vendor?.close();
+    });
+
+    it('names whom the vendor was asked to reach, the quota that holds it, and the next slot', async () => {
+      const settings = { ...RONGCLOUD_APP, baseUrls: [vendor.url] };
+      const outlet = new Outlet(shop, await shop.vendor('rongcloud', settings));
+      const more = { category: 'offers' };
+      await outlet.send({ users: ['u1', 'u2'] }, { body: 'One' }, more);
+      await outlet.send({ everyone: true, platforms: ['ios'] }, { body: 'Two' }, more);
+      const id = await outlet.notify({ everyone: true }, { body: 'Three' }, more);
+      const [held] = await outlet.rested(id);
+      const slot = '2026-01-05T02:00:00.000Z';
+      expect(await told(id)).toEqual([
+        'requested: offers to everyone, through rongcloud',
+        'planned: offers for 1 target',
+      ]);
+      expect(await told(id, held?.id)).toEqual([
+        `delivery: rongcloud · everyone: held (quota_exhausted), quota of the hour, not before ${slot}`,
+      ]);
+      const [first] = await shop.deliveries();
+      const token = platform.app.get(ReceiptTokens).issue(shop.app.id, first?.id ?? '');
+      const receipts = ['a', 'b', 'c'].map((installationId) => ({
+        receipt: token,
+        kind: 'delivered',
+        installationId,
+        platform: 'ios',
+      }));
+      expect((await shop.app.call('POST', '/v1/receipts', { receipts })).status).toBe(200);
+      expect(await told(publicId('dlv', first?.id ?? ''))).toEqual([
+        expect.stringMatching(/^attempt: rongcloud · accounts u1, u2: attempt 1 accepted after \d+ ms$/),
+        'receipt: rongcloud · accounts u1, u2: delivered on 3 installations (ios)',
+      ]);
+    });
   });
 
   it('and everything else of an app is not there for another one', async () => {

@@ -8,6 +8,7 @@ import { dataSourceOptions } from '../../src/platform/database.js';
 import { GuardedEgress, type ResolveHost } from '../../src/platform/egress.js';
 import type { Environment } from '../../src/platform/env.js';
 import { newId } from '../../src/platform/ids.js';
+import { Metrics } from '../../src/platform/metrics.js';
 import type { Nudge, Queue } from '../../src/platform/queue.js';
 import { Sql } from '../../src/platform/sql.js';
 import { Vault } from '../../src/platform/vault.js';
@@ -57,6 +58,7 @@ describe('webhooks', () => {
   let receiver: WebhookReceiver;
   let egress: GuardedEgress;
   let outbox: WebhookOutbox;
+  let metrics: Metrics;
   let worker: WebhookWorker;
   let sweep: WebhookSweep;
   let service: WebhooksService;
@@ -94,7 +96,8 @@ describe('webhooks', () => {
     const vault = new Vault([{ id: 'k', bytes: Buffer.alloc(32, 7) }]);
     egress = new GuardedEgress({ egressAllow: ['127.0.0.1:*'] as readonly string[] } as Environment, resolve);
     outbox = new WebhookOutbox(queue, clock);
-    worker = new WebhookWorker(sql, queue, clock, vault, egress, outbox);
+    metrics = new Metrics();
+    worker = new WebhookWorker(sql, queue, clock, vault, egress, outbox, metrics);
     sweep = new WebhookSweep(sql, queue, clock);
     const [endpoints, messages] = [dataSource.getRepository(WebhookEndpoint), dataSource.getRepository(WebhookMessage)];
     service = new WebhooksService(endpoints, messages, sql, queue, clock, vault, egress, outbox);
@@ -268,6 +271,7 @@ describe('webhooks', () => {
       expect(new Set(receiver.requests.map(({ body }) => body)).size).toBe(1);
       expect(receiver.counters).toMatchObject({ requests: 10, genuine: 10 });
       expect(shelf.nudges).toEqual([]);
+      expect(await metrics.registry.metrics()).toContain('bellhop_webhooks_total{outcome="transient"} 10\n');
     });
 
     it('is not sent before it is due, nor by two workers at once', async () => {
