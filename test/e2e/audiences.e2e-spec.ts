@@ -306,7 +306,7 @@ describe('tags and audiences', () => {
       executed('rongcloud/audience-resolution.json', one.id);
     });
 
-    // The file leaves out what the sheet says of users: they win over tags, and are reached on every platform.
+    // The file leaves out what the document says of users: they win over tags, and are reached on every platform.
     it.each<[name: string, expression: AudienceExpression, devices: string[]]>([
       ['RC-AUD-08', { allOf: ['女', '年轻'], anyOf: ['北京'], users: ['123', '456'] }, ['d7', 'd8']],
       ['RC-AUD-09', { users: ['123'], platforms: ['ios'] }, ['d7']],

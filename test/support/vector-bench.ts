@@ -34,7 +34,7 @@ interface Sent {
   readonly request: { readonly body: Buffer };
 }
 
-/** An id that a vendor's sheet states as a rule and that no file holds. */
+/** An id that a vendor's documents state as a rule and that no file holds. */
 export interface Rule {
   readonly id: string;
   readonly title: string;
@@ -130,7 +130,7 @@ export class VectorBench {
 
   /** One test per rule. */
   describeRules(rules: readonly Rule[]): void {
-    describe('rules of the sheet without a vector', () => {
+    describe('rules of the documents without a vector', () => {
       it.each(rules.map((rule) => [rule.id, rule.title, rule] as const))('%s %s', async (_id, _title, rule) => {
         const { given, request, now, expect: expected } = rule;
         const door = await this.open(rule.settings);
