@@ -16,7 +16,8 @@ const SOURCES = [
 ];
 
 const changed = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-const newest = Math.max(...globSync(SOURCES, { cwd: root }).map((file) => changed(path.join(root, file))));
+const exclude = ['**/node_modules/**'];
+const newest = Math.max(...globSync(SOURCES, { cwd: root, exclude }).map((file) => changed(path.join(root, file))));
 
 if (!process.argv.includes('--if-stale') || newest > changed(marker)) {
   const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 
 /** Ticks of the kernel's accounting per second (`getconf CLK_TCK`), 100 everywhere we know. */
@@ -43,6 +43,33 @@ export function cpuOfFamily(pid: number): number {
   return own.reduce((sum, times) => sum + (times?.own ?? 0), head.own + head.ofChildren);
 }
 
+/** What a process holds in memory at this moment (RSS), in MB; NaN when it cannot be known. */
+export const memoryOf = (pid: number): number => megabytesOf(pid, 'VmRSS');
+
+/** The most it has held since {@link resetPeakMemory}, in MB; NaN when it cannot be known. */
+export const peakMemoryOf = (pid: number): number => megabytesOf(pid, 'VmHWM');
+
+/** Forgets what a process held before (proc(5), `clear_refs`). */
+export function resetPeakMemory(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {
+    // No such system: the peak is not known either.
+  }
+}
+
+function megabytesOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Milliseconds of a clock that all processes of the machine share and nobody turns back. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 /** The parent of a process. */
 export const parentOf = (pid: number): number => timesOf(pid)?.parent ?? 0;
 
@@ -57,6 +84,11 @@ export function quantile(values: readonly number[], share: number): number {
   const below = sorted[Math.floor(place)] ?? Number.NaN;
   const above = sorted[Math.ceil(place)] ?? Number.NaN;
   return below + (above - below) * (place - Math.floor(place));
+}
+
+/** The items of a round in an order of its own: nobody is always first. */
+export function inTurn<T>(items: readonly T[], round: number): T[] {
+  return items.map((_, i) => items[(i + round) % items.length] as T);
 }
 
 /** The machine, as far as figures depend on it. */

@@ -8,7 +8,7 @@ export interface PlatformOptions {
   readonly role: 'all' | 'api' | 'worker';
   /** Wins over what a test platform gets. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** For Node itself, such as `--cpu-prof`. */
+  /** For Node itself. */
   readonly execArgv?: readonly string[];
 }
 
@@ -26,24 +26,28 @@ export class Platform {
 
   /** @throws {Error} with the last words of a process that did not come up. */
   static async start({ databaseUrl, role, environment, execArgv = [] }: PlatformOptions): Promise<Platform> {
-    const child = spawn(process.execPath, [...execArgv, '--enable-source-maps', 'dist/src/main.js'], {
-      stdio: ['ignore', 'inherit', 'pipe'],
-      env: {
-        ...process.env,
-        NODE_OPTIONS: '',
-        NODE_ENV: 'production',
-        DATABASE_URL: databaseUrl,
-        BELLHOP_ROLE: role,
-        BELLHOP_SANDBOX: 'false',
-        BELLHOP_KEYS: `bench:${SEALING_KEY.toString('base64')}`,
-        BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
-        MIGRATE_ON_BOOT: 'true',
-        HOST: '127.0.0.1',
-        PORT: '0',
-        LOG_LEVEL: 'error',
-        ...environment,
+    const child = spawn(
+      process.execPath,
+      [...execArgv, ...profiling(role), '--enable-source-maps', 'dist/src/main.js'],
+      {
+        stdio: ['ignore', 'inherit', 'pipe'],
+        env: {
+          ...process.env,
+          NODE_OPTIONS: '',
+          NODE_ENV: 'production',
+          DATABASE_URL: databaseUrl,
+          BELLHOP_ROLE: role,
+          BELLHOP_SANDBOX: 'false',
+          BELLHOP_KEYS: `bench:${SEALING_KEY.toString('base64')}`,
+          BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
+          MIGRATE_ON_BOOT: 'true',
+          HOST: '127.0.0.1',
+          PORT: '0',
+          LOG_LEVEL: 'error',
+          ...environment,
+        },
       },
-    });
+    );
     return new Platform(child, await addressOf(child));
   }
 
@@ -58,6 +62,15 @@ export class Platform {
     const body = { name: 'Load', scopes: ['admin'] };
     const { key } = await operator.call<{ key: string }>('POST', `/v1/apps/${id}/api-keys`, body);
     return new AppApi(this.url, key, id);
+  }
+
+  /** Halts it where it stands; it goes on, warm, when it is thawed. */
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.child.kill('SIGCONT');
   }
 
   /** Ends it as an operator would: what is under way is finished. */
@@ -78,6 +91,15 @@ export class Platform {
   }
 }
 
+/** `BENCH_PROFILE=api,all` leaves CPU profiles of processes of these roles in `bench/results/`. */
+function profiling(role: string): string[] {
+  const roles = process.env.BENCH_PROFILE?.split(',') ?? [];
+  return roles.includes(role) ? ['--cpu-prof', '--cpu-prof-dir=bench/results'] : [];
+}
+
+/** The process announces that it stops; we asked for it. */
+const FAREWELL = /^SIGTERM: /;
+
 /** Waits for the line that names the address; what the process says afterwards goes to our own error output. */
 async function addressOf(child: ChildProcess): Promise<string> {
   const said: string[] = [];
@@ -85,13 +107,15 @@ async function addressOf(child: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   child.once('exit', (code) => reject(new Error(`The platform ended with ${code}:\n${said.join('\n')}`)));
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
-    const url = /listens on (\S+?),/.exec(line)?.[1];
-    if (up) process.stderr.write(`${line}\n`);
-    else if (!url) said.push(line);
-    else {
-      up = true;
-      resolve(url);
+    if (up) {
+      if (!FAREWELL.test(line)) process.stderr.write(`${line}\n`);
+      return;
     }
+    said.push(line);
+    const url = /(?:listens on|probes at) (https?:\/\/[^\s,/]+)/.exec(line)?.[1];
+    if (!url) return;
+    up = true;
+    resolve(url);
   });
   return promise;
 }

@@ -24,6 +24,7 @@ import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackDevices } from './devices/callback-devices.js';
 import { DevicesModule } from './devices/devices.module.js';
+import { Admission } from './inbound/admission.js';
 import { CallbackStore } from './inbound/callback-store.js';
 import { EventsController } from './inbound/events.controller.js';
 import { EventsService } from './inbound/events.service.js';
@@ -69,7 +70,7 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkLoops } from './work-loops.js';
 
 const INTEGRATIONS = [IntegrationCache, IntegrationsService, ChannelClients, SharedStates, PauseSwitch, ActionsService];
-const RECEIVE = [CallbackStore, InboundService, InboundHttp, ReadPorts, EventsService];
+const RECEIVE = [CallbackStore, Admission, InboundService, InboundHttp, ReadPorts, EventsService];
 const ROUTE = [Directory, CallbackDevices, Recipients, CommandRouter, EventRouter];
 const AUDIENCES = [TagsService, AudiencesService, TagMirror, TagMirrorService, PushSwitchService];
 const PLAN = [

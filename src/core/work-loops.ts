@@ -12,7 +12,7 @@ import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackStore } from './inbound/callback-store.js';
 import { EventRouter } from './routing/event-router.js';
-import { ROUTE_QUEUE, type RouteNudge } from './routing/route.nudge.js';
+import { mergedRoutes, ROUTE_QUEUE, type RouteNudge } from './routing/route.nudge.js';
 import { WebhookSweep } from './webhooks/webhook-sweep.js';
 import { WebhookWorker } from './webhooks/webhook-worker.js';
 import { WEBHOOK_QUEUE, type WebhookNudge } from './webhooks/webhook.nudge.js';
@@ -20,6 +20,8 @@ import { WEBHOOK_QUEUE, type WebhookNudge } from './webhooks/webhook.nudge.js';
 const QUEUES = [ROUTE_QUEUE, PLAN_QUEUE, DELIVER_QUEUE, TAG_QUEUE, WEBHOOK_QUEUE];
 /** Nudges of a queue, and of one lane of it, that this process handles at once. */
 const ROUTERS = { concurrency: 2 };
+/** A callback every millisecond makes hundreds of nudges a second: routed one by one they would cost as many transactions. */
+const MERGED_ROUTES = { most: 16, merge: mergedRoutes };
 const PLANNERS = { concurrency: 2, laneConcurrency: 1 };
 const DELIVERERS = { concurrency: 8, laneConcurrency: 4 };
 const MIRRORS = { concurrency: 2, laneConcurrency: 1 };
@@ -51,7 +53,7 @@ export class WorkLoops {
     await this.queue.start(QUEUES);
     this.metrics.reportQueueDepth(() => this.queue.depths());
     if (this.environment.role === 'api') return;
-    await this.queue.work<RouteNudge>(ROUTE_QUEUE, ROUTERS, (nudge) => this.router.route(nudge));
+    await this.queue.work<RouteNudge>(ROUTE_QUEUE, ROUTERS, (nudge) => this.router.route(nudge), MERGED_ROUTES);
     await this.queue.work<PlanNudge>(PLAN_QUEUE, PLANNERS, (nudge) => this.planner.plan(nudge));
     await this.queue.work<DeliverNudge>(DELIVER_QUEUE, DELIVERERS, (nudge) => this.deliverer.deliver(nudge));
     await this.queue.work<TagNudge>(TAG_QUEUE, MIRRORS, (nudge) => this.mirror.mirror(nudge));

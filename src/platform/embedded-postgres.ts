@@ -139,8 +139,8 @@ function stopOnce(site: Site): () => Promise<void> {
   return () => (stopping ??= disclaim(site).then((wasOwner) => (wasOwner ? shutDown(site) : undefined)));
 }
 
-/** Another process may take it before PostgreSQL does; then the start is tried again with another one. */
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody has at this moment. Another process may take it first: whoever asks tries again then. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -54,5 +54,5 @@ export function internalId(prefix: IdPrefix, id: string): string {
 
 /** The 32 digits of a UUID in their usual form. */
 export function dashed(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

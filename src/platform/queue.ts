@@ -1,3 +1,4 @@
+import { sha256Hex } from '@bellhop/contracts';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { type Job, PgBoss } from 'pg-boss';
 import type { SqlRunner } from './sql.js';
@@ -18,10 +19,36 @@ export interface WorkerOptions {
   readonly laneConcurrency?: number;
 }
 
+/** How to make one of the nudges that are fetched together: for work that costs little more for many than for one. */
+export interface Merging<T extends object> {
+  /** Nudges that are fetched at once. */
+  readonly most: number;
+  readonly merge: (nudges: readonly T[]) => T;
+}
+
+/** Since when the oldest nudge of a lane that is due has been in the queue; lanes without one are absent. */
+export type LaneTimes = ReadonlyMap<string, Date>;
+
+const WAITING_SINCE = `
+  SELECT group_id AS lane, min(created_on) AS since FROM pgboss.job
+  WHERE name = $1 AND state < 'completed' AND start_after <= now() AND group_id IS NOT NULL GROUP BY group_id`;
+
 /** Seconds that a busy worker may go without a sign of life before its nudge is given to another; the engine's minimum. */
 const HEARTBEAT_SECONDS = 10;
 /** Nudges that are fetched and handled together; the engine looks again at once only after a fetch of two or more. */
 const FETCH = 2;
+
+/** The engine writes one statement per queue: prepared under a name, it is read and planned once per connection. */
+const names = new Map<string, string>();
+
+function nameOf(statement: string): string {
+  let name = names.get(statement);
+  if (!name) {
+    name = `nudge-${sha256Hex(statement).slice(0, 16)}`;
+    names.set(statement, name);
+  }
+  return name;
+}
 
 /** The queue engine, narrowed to what Bellhop needs of it: nudges that are written in the caller's transaction. */
 @Injectable()
@@ -34,6 +61,8 @@ export class Queue implements OnApplicationShutdown {
     this.boss = new PgBoss({
       connectionString,
       application_name: 'bellhop-queue',
+      // A crash of the server may bring back what was fetched or done just before it: the rows know better.
+      options: '-c synchronous_commit=off',
       max: 6,
       useListenNotify: true,
       persistWarnings: false,
@@ -70,7 +99,7 @@ export class Queue implements OnApplicationShutdown {
       ...(lane && { group: { id: lane } }),
     }));
     await this.boss.insert(queue, jobs, {
-      db: { executeSql: async (text, values) => ({ rows: await tx.query(text, values) }) },
+      db: { executeSql: async (text, values) => ({ rows: await tx.query(text, values, nameOf(text)) }) },
     });
   }
 
@@ -79,12 +108,13 @@ export class Queue implements OnApplicationShutdown {
     queue: string,
     options: WorkerOptions,
     handler: (data: T) => Promise<void>,
+    merging?: Merging<T>,
   ): Promise<void> {
     await this.boss.work<T>(
       queue,
       {
-        localConcurrency: Math.ceil(options.concurrency / FETCH),
-        batchSize: FETCH,
+        localConcurrency: merging ? options.concurrency : Math.ceil(options.concurrency / FETCH),
+        batchSize: merging?.most ?? FETCH,
         // Without this a worker sits out its poll after every fetch, however much is waiting.
         burstWhenBatchFull: true,
         ...(options.laneConcurrency && { localGroupConcurrency: options.laneConcurrency }),
@@ -93,7 +123,9 @@ export class Queue implements OnApplicationShutdown {
         notifyPollingIntervalSeconds: 0.5,
       },
       async (jobs: Job<T>[]) => {
-        const ended = await Promise.allSettled(jobs.map((job) => this.attempt(queue, job, handler)));
+        const nudges = jobs.map(({ data }) => data);
+        const work = merging ? [merging.merge(nudges)] : nudges;
+        const ended = await Promise.allSettled(work.map((data) => this.attempt(queue, data, handler)));
         const failure = ended.find((end) => end.status === 'rejected');
         // Its neighbours come back with it, and find nothing left to do.
         if (failure) throw failure.reason;
@@ -101,17 +133,19 @@ export class Queue implements OnApplicationShutdown {
     );
   }
 
-  private async attempt<T extends object>(
-    queue: string,
-    job: Job<T>,
-    handler: (data: T) => Promise<void>,
-  ): Promise<void> {
+  private async attempt<T extends object>(queue: string, data: T, handler: (data: T) => Promise<void>): Promise<void> {
     try {
-      await handler(job.data);
+      await handler(data);
     } catch (error) {
-      this.log.error({ err: error, queue, job: job.id }, 'Work failed; it is tried again');
+      this.log.error({ err: error, queue }, 'Work failed; it is tried again');
       throw error;
     }
+  }
+
+  /** What is due and has not been done, lane by lane. */
+  async waitingSince(sql: SqlRunner, queue: string): Promise<LaneTimes> {
+    const lanes = await sql.query<{ lane: string; since: Date }>(WAITING_SINCE, [queue]);
+    return new Map(lanes.map(({ lane, since }) => [lane, since]));
   }
 
   /** Nudges that wait or run, per queue. */

@@ -10,21 +10,27 @@ export interface AppRequest extends Request {
   scopes?: readonly string[];
 }
 
-const REQUEST_ID = 'x-request-id';
 const SAFE_ID = /^[\w.:-]{1,128}$/;
 
+/** Name of the header that tells a request's id, in requests and replies. */
+export const REQUEST_ID = 'X-Request-Id';
+
+/** `X-Request-Id` of the caller when it is 1 to 128 letters, digits or `_.:-`, else a new one. */
+export function newRequestId({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && SAFE_ID.test(given) ? given : newId();
+}
+
 /**
- * The id under which a request is logged and answered: `X-Request-Id` of the caller when it is 1 to 128 letters, digits
- * or `_.:-`, else a new one. Whoever asks first decides, and the reply carries it: a body that cannot be parsed is
- * refused before any middleware of ours runs.
+ * The id under which a request is logged and answered. Whoever asks first decides, and the reply carries it: a body that
+ * cannot be parsed is refused before any middleware of ours runs.
  */
 export function requestIdOf(request: IncomingMessage, response: ServerResponse): string {
   const known: unknown = (request as { id?: unknown }).id;
   if (typeof known === 'string') return known;
-  const given = request.headers[REQUEST_ID];
-  const id = typeof given === 'string' && SAFE_ID.test(given) ? given : newId();
+  const id = newRequestId(request);
   (request as { id: unknown }).id = id;
-  if (!response.headersSent) response.setHeader('X-Request-Id', id);
+  if (!response.headersSent) response.setHeader(REQUEST_ID, id);
   return id;
 }
 

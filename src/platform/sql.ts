@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import type { Pool, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
 
 /** Runs SQL: a pooled connection, or the one of a transaction. */
@@ -13,6 +13,8 @@ export interface SqlRunner {
 export interface Transaction extends SqlRunner {
   /** For a statement whose answer nobody needs: nobody waits for it, and its fault fails the transaction. */
   send(text: string, values?: readonly unknown[], name?: string): void;
+  /** For a statement whose answer is read after COMMIT. Who never reads it hears of its fault from the transaction. */
+  answerLater<R extends QueryResultRow>(text: string, values?: readonly unknown[], name?: string): Promise<R[]>;
 }
 
 /** Runs statements without waiting for their answers, for those who expect none. */
@@ -73,9 +75,9 @@ class OpenTransaction implements Transaction {
   constructor(private readonly client: PoolClient) {}
 
   async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = [], name?: string): Promise<R[]> {
+    this.hold();
     try {
-      const { rows } = await this.client.query<R>({ text, values: values as unknown[], name });
-      return rows;
+      return await this.ask<R>({ text, values: values as unknown[], name });
     } catch (error) {
       this.fault ??= error as Error;
       throw error;
@@ -83,8 +85,31 @@ class OpenTransaction implements Transaction {
   }
 
   send(text: string, values?: readonly unknown[], name?: string): void {
+    void this.answerLater(text, values, name);
+  }
+
+  answerLater<R extends QueryResultRow>(text: string, values?: readonly unknown[], name?: string): Promise<R[]> {
+    const answer = this.query<R>(text, values, name);
     // `fault` keeps what it was; settled() tells.
-    this.sent.push(this.query(text, values, name).catch(() => undefined));
+    this.sent.push(answer.catch(() => undefined));
+    return answer;
+  }
+
+  /** By callback: the driver's own promise keeps the values of each statement until a full garbage collection. */
+  private ask<R extends QueryResultRow>(statement: QueryConfig): Promise<R[]> {
+    return new Promise((resolve, reject) => {
+      this.client.query<R>(statement, (error: Error | undefined, result) => {
+        if (error) reject(error);
+        else resolve(result.rows);
+      });
+    });
+  }
+
+  /** What is said in one turn of the loop leaves in one piece: each piece wakes the server up. */
+  private hold(): void {
+    const { stream } = this.client.connection;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
   }
 
   /** Resolves when every statement is answered. @throws the fault of the first one that failed. */

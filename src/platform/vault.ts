@@ -1,7 +1,7 @@
-import { hmacSha256 } from '@bellhop/contracts';
 import {
   createCipheriv,
   createDecipheriv,
+  createHmac,
   createSecretKey,
   hkdfSync,
   type KeyObject,
@@ -26,15 +26,16 @@ const TAG_LENGTH = { authTagLength: TAG };
  * A sealed value is `id length · id · iv · tag · ciphertext`; the context ties it to its row, so it opens nowhere else.
  */
 export class Vault {
+  // Key objects throughout: Node makes one of every key in another form, each time that it is used.
   private readonly keys: ReadonlyMap<string, KeyObject>;
-  private readonly hashKey: Buffer;
+  private readonly hashKey: KeyObject;
 
   constructor(ring: readonly VaultKey[]) {
     const oldest = ring.at(-1);
     if (!oldest) throw new Error('The key ring is empty.');
     this.keys = new Map(ring.map(({ id, bytes }) => [id, createSecretKey(bytes)]));
     // The oldest key: adding one in front changes no hash, so look-ups survive a rotation.
-    this.hashKey = Buffer.from(hkdfSync('sha256', oldest.bytes, '', 'bellhop token hash', 32));
+    this.hashKey = derived(oldest.bytes, 'bellhop token hash');
   }
 
   seal(plaintext: string, context: string): Buffer {
@@ -48,13 +49,16 @@ export class Vault {
   /** @throws {Error} when the key is not in the ring, or the value was changed or belongs to another row. */
   open(sealed: Buffer, context: string): string {
     const idEnd = 1 + (sealed[0] ?? 0);
-    const id = sealed.subarray(1, idEnd).toString();
+    const id = sealed.toString('utf8', 1, idEnd);
     const key = this.keys.get(id);
     if (!key) throw new Error(`The key ring has no key named "${id}".`);
     const iv = sealed.subarray(idEnd, idEnd + IV);
     const tag = sealed.subarray(idEnd + IV, idEnd + IV + TAG);
     const decipher = createDecipheriv(ALGORITHM, key, iv, TAG_LENGTH).setAAD(Buffer.from(context)).setAuthTag(tag);
-    return Buffer.concat([decipher.update(sealed.subarray(idEnd + IV + TAG)), decipher.final()]).toString('utf8');
+    const plaintext = decipher.update(sealed.subarray(idEnd + IV + TAG));
+    // Checks the tag; in this mode there is never more text.
+    decipher.final();
+    return plaintext.toString('utf8');
   }
 
   /**
@@ -62,28 +66,30 @@ export class Vault {
    * @param length bytes of a signature, at most 32.
    */
   signer(purpose: string, length: number): Signer {
-    const keys = [...this.keys.values()].map((key) =>
-      Buffer.from(hkdfSync('sha256', key, '', `bellhop signature: ${purpose}`, 32)),
-    );
+    const keys = [...this.keys.values()].map((key) => derived(key, `bellhop signature: ${purpose}`));
     return new Signer(keys, length);
   }
 
   /** Keyed hash of a device token, for unique keys and look-ups. */
   tokenHash(token: string): Buffer {
-    return hmacSha256(this.hashKey, token);
+    return createHmac('sha256', this.hashKey).update(token).digest();
   }
 }
+
+/** A key of 32 bytes for one purpose. */
+const derived = (key: Buffer | KeyObject, purpose: string): KeyObject =>
+  createSecretKey(Buffer.from(hkdfSync('sha256', key, '', purpose, 32)));
 
 /** The first key signs, every key vouches: what was signed before a rotation stays good while its key is in the ring. */
 export class Signer {
   /** Use {@link Vault.signer}. */
   constructor(
-    private readonly keys: readonly Buffer[],
+    private readonly keys: readonly KeyObject[],
     private readonly length: number,
   ) {}
 
   sign(message: Uint8Array): Buffer {
-    return this.made(message, this.keys[0] as Buffer);
+    return this.made(message, this.keys[0] as KeyObject);
   }
 
   /** Whether one of the keys made this signature. Takes the same time wherever a wrong one differs. */
@@ -92,7 +98,7 @@ export class Signer {
     return this.keys.some((key) => timingSafeEqual(this.made(message, key), signature));
   }
 
-  private made(message: Uint8Array, key: Buffer): Buffer {
-    return hmacSha256(key, message).subarray(0, this.length);
+  private made(message: Uint8Array, key: KeyObject): Buffer {
+    return createHmac('sha256', key).update(message).digest().subarray(0, this.length);
   }
 }

@@ -148,8 +148,9 @@ describe("RongCloud's quota", () => {
     await eventually(async () => (await stateOf(id)) === 'accepted');
     expect([calls(), await used()]).toEqual([3, [2, 3]]);
     // Whoever came first goes first; the day is over for the other.
-    expect(await outlet.rested(later)).toMatchObject([
-      { state: 'held', detail: 'quota of the day', notBefore: iso('2026-01-06T00:00:00+08:00') },
+    await eventually(async () => (await outlet.deliveries(later))[0]?.detail === 'quota of the day');
+    expect(await outlet.deliveries(later)).toMatchObject([
+      { state: 'held', notBefore: iso('2026-01-06T00:00:00+08:00') },
     ]);
     expect(vendor.counters.answers).toEqual({ '200': 3 });
     await outlet.shop.expectSums();

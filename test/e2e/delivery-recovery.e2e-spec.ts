@@ -39,7 +39,11 @@ describe('deliveries after a crash', () => {
   /** As a worker leaves a row that is killed between the call and the writing of its result. */
   const abandon = (leaseUntil: Date) =>
     shop.query(
-      `UPDATE delivery SET state = 'sending', fence = fence + 1, lease_until = $2 WHERE app_id = $1`,
+      `WITH claimed AS (
+         UPDATE delivery SET state = 'sending', fence = fence + 1 WHERE app_id = $1 RETURNING app_id, id, fence
+       )
+       INSERT INTO delivery_claim (app_id, id, lease_until, ids, fences)
+       SELECT app_id, gen_random_uuid(), $2::timestamptz, array_agg(id), array_agg(fence) FROM claimed GROUP BY app_id`,
       leaseUntil,
     );
 
@@ -51,7 +55,7 @@ describe('deliveries after a crash', () => {
     hand.wait(2 * SECOND);
     await hand.sweep();
     const lost = await hand.only();
-    expect(lost).toMatchObject({ state: 'queued', reason: 'worker.lost', attempt_count: 1, lease_until: null });
+    expect(lost).toMatchObject({ state: 'queued', reason: 'worker.lost', attempt_count: 1 });
     expect(lost.attempts).toMatchObject([{ at: hand.now.toISOString(), outcome: 'unknown', reason: 'worker.lost' }]);
     await shop.expectSums();
     await hand.work();
@@ -120,6 +124,9 @@ describe('deliveries after a crash', () => {
     await platform.sql.query('DELETE FROM pgboss.job');
     await shop.query(`UPDATE inbound_event SET received_at = now() - interval '61 seconds' WHERE app_id = $1`);
     await shop.query(`UPDATE delivery SET updated_at = now() - interval '61 seconds' WHERE app_id = $1`);
+    await shop.query(
+      `UPDATE notification SET created_at = now() - interval '61 seconds', touched_at = NULL WHERE app_id = $1`,
+    );
     const worker = await TestPlatform.start({ role: 'worker', databaseUrl: platform.databaseUrl });
     try {
       await shop.settled();
@@ -129,6 +136,29 @@ describe('deliveries after a crash', () => {
     } finally {
       await worker.stop();
     }
+  });
+
+  it('wait for their turn as long as their nudge waits, and get another one when it is gone', async () => {
+    await notify();
+    const jobs = () =>
+      platform.sql.query(`SELECT 1 FROM pgboss.job WHERE name = 'deliver' AND data ->> 'appId' = $1`, [shop.app.id]);
+    const age = async () => {
+      await shop.query(`UPDATE delivery SET updated_at = now() - interval '1 hour' WHERE app_id = $1`);
+      await shop.query(`UPDATE notification SET touched_at = now() - interval '1 hour' WHERE app_id = $1`);
+    };
+    await age();
+    await platform.sql.query(
+      `UPDATE pgboss.job SET created_on = now() - interval '1 hour' WHERE data ->> 'appId' = $1`,
+      [shop.app.id],
+    );
+    await hand.sweep();
+    expect(await jobs()).toHaveLength(1);
+    await platform.sql.query(`DELETE FROM pgboss.job WHERE data ->> 'appId' = $1`, [shop.app.id]);
+    await age();
+    await hand.sweep();
+    expect(await jobs()).toHaveLength(1);
+    await hand.work();
+    expect(await shop.outcomes()).toEqual(['accepted']);
   });
 
   it('are swept by one process at a time', async () => {

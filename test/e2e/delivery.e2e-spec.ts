@@ -61,7 +61,8 @@ describe('deliveries', () => {
     expect(shop.onApns(token)).toHaveLength(1);
     expect(attemptsOf(await hand.workWhenDue())).toEqual(['transient', 'transient']);
     const last = await hand.workWhenDue();
-    expect(last).toMatchObject({ state: 'accepted', reason: null, not_before: null, lease_until: null });
+    expect(last).toMatchObject({ state: 'accepted', reason: null, not_before: null, held_at: null });
+    expect(await shop.query('SELECT 1 FROM delivery_claim WHERE app_id = $1')).toEqual([]);
     expect(attemptsOf(last)).toEqual(['transient', 'transient', 'accepted']);
     expect(last.attempts[0]).toMatchObject({ reason: 'gateway.unavailable', vendorCode: 'ServiceUnavailable' });
     expect(shop.onApns(token).map(({ headers }) => headers['apns-id'])).toEqual(Array(3).fill(last.id));
@@ -199,9 +200,9 @@ describe('deliveries', () => {
     const later = new Date(hand.now.getTime() + HOUR);
     await shop.query(
       `INSERT INTO delivery (app_id, id, notification_id, integration_id, channel, device_id, locale, priority, state, reason,
-                             not_before, expires_at, created_at, updated_at)
+                             not_before, held_at, expires_at, created_at, updated_at)
        SELECT app_id, gen_random_uuid(), notification_id, integration_id, channel, device_id, locale, priority, state, reason,
-              $2, expires_at, created_at, updated_at
+              $2, held_at, expires_at, created_at, updated_at
        FROM delivery, generate_series(1, 5001) WHERE app_id = $1`,
       later,
     );

@@ -43,7 +43,7 @@ export interface DeliveryRow {
   readonly attempt_count: number;
   readonly fence: number;
   readonly not_before: Date | null;
-  readonly lease_until: Date | null;
+  readonly held_at: Date | null;
   readonly expires_at: Date;
   readonly updated_at: Date;
 }

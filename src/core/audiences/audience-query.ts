@@ -1,10 +1,19 @@
 import type { EffectiveAudience } from '@bellhop/contracts';
+import type { SqlRunner } from '../../platform/sql.js';
 
 /** A condition over `device d LEFT JOIN user_tag t`, and the values of its parameters. */
 export interface AudienceQuery {
+  /** The whole condition: {@link ofDevice} and {@link ofTags}. */
   readonly where: string;
+  /** What it says of `d` alone. */
+  readonly ofDevice: string;
+  /** What it says of `t`; undefined: tags do not matter. */
+  readonly ofTags: string | undefined;
   readonly values: readonly unknown[];
 }
+
+/** The tags of the owner of `device d`. */
+export const TAGS_OF_OWNER = 'LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id';
 
 /**
  * An audience as SQL, for
@@ -13,28 +22,54 @@ export interface AudienceQuery {
  */
 export function audienceQuery(audience: EffectiveAudience, firstParameter: number): AudienceQuery {
   const conditions = conditionsOf(audience);
-  const where = conditions.map(([condition], i) => condition.replace('?', () => `$${firstParameter + i}`));
-  return { where: where.join(' AND '), values: conditions.map(([, value]) => value) };
+  const numbered = conditions.map(({ about, sql }, i) => {
+    return { about, sql: sql.replace('?', () => `$${firstParameter + i}`) };
+  });
+  const all = (about: Condition['about']) => {
+    const parts = numbered.filter((condition) => condition.about === about).map(({ sql }) => sql);
+    return parts.length > 0 ? parts.join(' AND ') : undefined;
+  };
+  const [ofDevice, ofTags] = [all('device') ?? 'true', all('tags')];
+  const where = ofTags ? `${ofDevice} AND ${ofTags}` : ofDevice;
+  return { where, ofDevice, ofTags, values: conditions.map(({ value }) => value) };
 }
 
-/** SQL with one `?`, and what stands for it. */
-type Condition = readonly [sql: string, value: unknown];
+interface Condition {
+  readonly about: 'device' | 'tags';
+  /** With one `?`, for which the value stands. */
+  readonly sql: string;
+  readonly value: unknown;
+}
 
 function conditionsOf(audience: EffectiveAudience): Condition[] {
   switch (audience.kind) {
     case 'everyone':
       return [onPlatforms(audience.platforms)];
     case 'users':
-      return [['d.user_id = ANY(?::text[])', audience.users]];
+      return [{ about: 'device', sql: 'd.user_id = ANY(?::text[])', value: audience.users }];
     case 'tags': {
       const { allOf, anyOf, packageName, platforms } = audience;
-      const conditions: Condition[] = [onPlatforms(platforms)];
-      if (allOf.length > 0) conditions.push(['t.tags @> ?::text[]', allOf]);
-      if (anyOf.length > 0) conditions.push(['t.tags && ?::text[]', anyOf]);
-      if (packageName) conditions.push(['d.app_identifier = ?', packageName]);
+      const conditions = [onPlatforms(platforms)];
+      if (packageName) conditions.push({ about: 'device', sql: 'd.app_identifier = ?', value: packageName });
+      if (allOf.length > 0) conditions.push({ about: 'tags', sql: 't.tags @> ?::text[]', value: allOf });
+      if (anyOf.length > 0) conditions.push({ about: 'tags', sql: 't.tags && ?::text[]', value: anyOf });
       return conditions;
     }
   }
 }
 
-const onPlatforms = (platforms: readonly string[]): Condition => ['d.platform = ANY(?::text[])', platforms];
+const onPlatforms = (value: readonly string[]): Condition => {
+  return { about: 'device', sql: 'd.platform = ANY(?::text[])', value };
+};
+
+/** The active `device d` of an audience of the app `$1`: `FROM … WHERE …`. */
+export const devicesOf = ({ where }: AudienceQuery): string =>
+  `FROM device d ${TAGS_OF_OWNER} WHERE d.app_id = $1 AND d.state = 'active' AND ${where}`;
+
+/**
+ * Until the end of the transaction: memory for statements over a whole registry, which otherwise sort and join on disk,
+ * and no compilation, which takes longer than it saves.
+ */
+export async function thinkLarge(tx: SqlRunner): Promise<void> {
+  await tx.query(`SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)`);
+}

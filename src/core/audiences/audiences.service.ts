@@ -2,22 +2,14 @@ import {
   type AudienceExpression,
   type EffectiveAudience,
   effectiveAudience,
-  type Platform,
   PLATFORMS,
   UnprocessableError,
 } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Sql } from '../../platform/sql.js';
 import type { AudiencePreview, PlatformReach } from './audience.dto.js';
-import { audienceQuery } from './audience-query.js';
+import { type AudienceQuery, audienceQuery, devicesOf, thinkLarge } from './audience-query.js';
 import { readTags, readUsers } from './tag-rules.js';
-
-/** Of one platform, or of all. */
-interface Counted {
-  readonly platform: Platform | null;
-  readonly users: number;
-  readonly devices: number;
-}
 
 /** Who is meant by an expression over people and their devices. */
 @Injectable()
@@ -26,20 +18,32 @@ export class AudiencesService {
 
   /** Counts people and devices, each once in total and by platform. */
   async preview(appId: string, audience: EffectiveAudience): Promise<AudiencePreview> {
-    const { where, values } = audienceQuery(audience, 2);
-    const counted = await this.sql.query<Counted & Record<string, unknown>>(
-      `SELECT d.platform, count(*)::int AS devices, count(DISTINCT d.user_id)::int AS users
-       FROM device d LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id
-       WHERE d.app_id = $1 AND d.state = 'active' AND ${where}
-       GROUP BY GROUPING SETS ((d.platform), ())`,
-      [appId, ...values],
-    );
-    const of = (platform: Platform | null): Omit<Counted, 'platform'> => {
-      const { users = 0, devices = 0 } = counted.find((row) => row.platform === platform) ?? {};
-      return { users, devices };
+    const query = audienceQuery(audience, 2);
+    const [counted = {}] = await this.sql.transaction(async (tx) => {
+      await thinkLarge(tx);
+      return tx.query<Readonly<Record<string, number>>>(countOf(query), [appId, ...query.values]);
+    });
+    const of = (name: string): Omit<PlatformReach, 'platform'> => {
+      return { users: counted[`${name}_users`] ?? 0, devices: counted[`${name}_devices`] ?? 0 };
     };
-    return { ...of(null), platforms: PLATFORMS.map((platform): PlatformReach => ({ platform, ...of(platform) })) };
+    return { ...of('all'), platforms: PLATFORMS.map((platform): PlatformReach => ({ platform, ...of(platform) })) };
   }
+}
+
+/** Person by person first: to count distinct people means to sort them all. Devices of nobody are no person. */
+function countOf(query: AudienceQuery): string {
+  const devices = PLATFORMS.map((name) => `count(*) FILTER (WHERE d.platform = '${name}') AS ${name}`);
+  const reach = ['all', ...PLATFORMS].map(
+    (name) =>
+      `(count(user_id) FILTER (WHERE "${name}" > 0))::int AS ${name}_users, coalesce(sum("${name}"), 0)::int AS ${name}_devices`,
+  );
+  return `
+    SELECT ${reach.join(', ')}
+    FROM (
+      SELECT d.user_id, count(*) AS "all", ${devices.join(', ')}
+      ${devicesOf(query)}
+      GROUP BY d.user_id
+    ) person`;
 }
 
 /**

@@ -1,24 +1,20 @@
 import { type FieldIssue, PLATFORMS, type Platform } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
+import type { AudienceQuery } from '../audiences/audience-query.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { type Content, messageOf } from '../notifications/content.js';
 import { ledgerOf, QuotaLedger, type QuotaState } from '../quotas/quota-ledger.js';
-import { AudienceSlices, ownClause } from '../routing/audience-slices.js';
-import type { Candidate, ConsideredDevice } from '../routing/candidate.js';
+import { AudienceSlices, type AudienceSpec } from '../routing/audience-slices.js';
+import type { Candidate } from '../routing/candidate.js';
+import { candidateOfKind, type DeviceKind, kindColumns } from '../routing/delivery-plan.kinds.js';
 import { type DeliveryPlan, type PlanContext, planDeliveries } from '../routing/delivery-plan.js';
 import { localeOf } from '../routing/delivery-writer.js';
+import { Directory } from '../routing/directory.js';
 import { intentOf } from './notification-intent.js';
 import type { NotificationRequest } from './notification-request.js';
-import {
-  type CheckedRequest,
-  inspect,
-  RequestCheck,
-  SAMPLE_ID,
-  SAMPLE_RECEIPT,
-  sampleDevice,
-} from './request-check.js';
+import { inspect, RequestCheck, SAMPLE_ID, SAMPLE_RECEIPT, sampleDevice } from './request-check.js';
 import { latestStart, startOf } from './schedule.js';
 
 /** Targets of one channel and platform. */
@@ -64,7 +60,7 @@ export interface Explanation {
   readonly warnings: readonly string[];
 }
 
-/** A slice, or one candidate for many devices of whose owners nothing is known that could tell them apart. */
+/** A slice, or one candidate for all devices of a kind. */
 interface Group {
   readonly candidates: readonly Candidate[];
   /** How many each of them stands for. */
@@ -72,9 +68,6 @@ interface Group {
 }
 
 const SLICE = 5_000;
-/** Somebody of whom something is known that bears on the decision. */
-const HAS_HABITS = `(EXISTS (SELECT 1 FROM preference p WHERE p.app_id = d.app_id AND p.user_id = d.user_id)
-  OR EXISTS (SELECT 1 FROM presence s WHERE s.app_id = d.app_id AND s.user_id = d.user_id))`;
 
 /** Plans a notification without writing it: the same checks, the same decisions and the same payloads as sending. */
 @Injectable()
@@ -84,6 +77,7 @@ export class ExplainService {
     private readonly clock: Clock,
     private readonly checks: RequestCheck,
     private readonly slices: AudienceSlices,
+    private readonly directory: Directory,
     private readonly quotas: QuotaLedger,
   ) {}
 
@@ -98,7 +92,8 @@ export class ExplainService {
     const outline = new Outline(request, context);
     const intent = intentOf(request);
     await this.sql.transaction(async (tx) => {
-      for await (const { candidates, count } of this.groups(tx, appId, request, checked)) {
+      tx.send('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      for await (const { candidates, count } of this.groups(tx, appId, request, channel, context.now)) {
         for (const plan of planDeliveries(intent, schedule, candidates, context)) outline.add(plan, count);
       }
     });
@@ -109,55 +104,51 @@ export class ExplainService {
   }
 
   private async *groups(
-    tx: SqlRunner,
+    tx: Transaction,
     appId: string,
-    { audience }: NotificationRequest,
-    { channel, effective }: CheckedRequest,
+    { audience, category }: NotificationRequest,
+    channel: OpenedIntegration | undefined,
+    now: Date,
   ): AsyncGenerator<Group> {
-    const own = !channel || channel.plugin.outbound?.manifest.gateway;
-    if (own && effective && effective.kind !== 'users') {
-      yield* this.plainGroups(tx, appId, ownClause(effective, channel?.plugin.id));
-      yield* this.each(tx, { appId, audience, channel }, HAS_HABITS);
-    } else {
-      yield* this.each(tx, { appId, audience, channel });
-    }
+    const query = this.slices.walkedQuery({ audience, channel });
+    if (query) yield* this.walkedGroups(tx, appId, query, { category, now });
+    else yield* this.listedGroups(tx, { appId, audience, channel });
   }
 
-  private async *each(
-    tx: SqlRunner,
-    spec: Parameters<AudienceSlices['next']>[1],
-    only?: string,
-  ): AsyncGenerator<Group> {
+  private async *listedGroups(tx: SqlRunner, spec: AudienceSpec): AsyncGenerator<Group> {
     for (let after: string | null = null; ;) {
-      const { candidates, until } = await this.slices.next(tx, { ...spec, ...(only && { only }) }, after, SLICE);
+      const { candidates, until } = await this.slices.next(tx, spec, after, SLICE);
       yield { candidates, count: 1 };
       if (until === null) return;
       after = until;
     }
   }
 
-  /** Devices whose owners have neither preferences nor sessions, counted by what is left to tell them apart. */
-  private async *plainGroups(
-    tx: SqlRunner,
+  /**
+   * Those whose owners need a look, one by one, and by kind whoever is left of all. Both statements see the same
+   * devices: nothing is in one of them alone.
+   */
+  private async *walkedGroups(
+    tx: Transaction,
     appId: string,
-    { where, values }: ReturnType<typeof ownClause>,
+    query: AudienceQuery,
+    intent: { readonly category: string; readonly now: Date },
   ): AsyncGenerator<Group> {
-    const rows = await tx.query<
-      Omit<ConsideredDevice, 'id' | 'userId' | 'state' | 'installationId'> & { count: number }
-    >(
-      `SELECT d.platform, d.gateway, d.app_identifier AS "appIdentifier", d.content_key AS "contentKey", d.locale,
-              d.time_zone AS "timeZone", count(*)::int AS count
-       FROM device d LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id
-       WHERE d.app_id = $1 AND d.state = 'active' AND (${where}) AND NOT ${HAS_HABITS}
-       GROUP BY 1, 2, 3, 4, 5, 6`,
-      [appId, ...values],
-    );
-    for (const { count, ...shared } of rows) {
-      const device = { ...shared, id: '', userId: null, installationId: '', state: 'active' as const };
-      yield { candidates: [{ userId: null, person: undefined, device }], count };
+    const kinds = new Map<string, { readonly kind: DeviceKind; count: number }>();
+    for (const { count, ...kind } of await this.directory.countByKind(tx, appId, query)) {
+      kinds.set(keyOf(kind), { kind, count });
+    }
+    for await (const devices of this.directory.devicesToLookAt(tx, appId, query, intent)) {
+      for (const device of devices) kinds.get(keyOf(device))!.count--;
+      yield { candidates: await this.slices.withOwners(tx, appId, devices), count: 1 };
+    }
+    for (const { kind, count } of kinds.values()) {
+      if (count > 0) yield { candidates: [candidateOfKind(kind)], count };
     }
   }
 }
+
+const keyOf = (kind: DeviceKind): string => JSON.stringify(kindColumns(kind));
 
 interface Bucket {
   readonly plan: DeliveryPlan;

@@ -1,4 +1,4 @@
-import { effectiveAudience } from '@bellhop/contracts';
+import { effectiveAudience, type Platform } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
@@ -8,44 +8,54 @@ import { Sql, type SqlRunner } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import type { Notification } from '../notifications/notification.entity.js';
 import { AudienceSlices } from '../routing/audience-slices.js';
+import { DeviceWalk } from '../routing/audience-slices.walk.js';
+import type { Candidate } from '../routing/candidate.js';
 import { type PlanContext, planDeliveries } from '../routing/delivery-plan.js';
 import {
   type DeliveryTerms,
   DeliveryWriter,
   type PlannedDelivery,
   plannedDelivery,
+  type WrittenDeliveries,
 } from '../routing/delivery-writer.js';
 import { intentOf } from './notification-intent.js';
 import { WebhookOutbox } from '../webhooks/webhook-outbox.js';
 import { PLAN_QUEUE, type PlanNudge } from './plan.nudge.js';
 
-/** Devices or people that one transaction turns into deliveries. */
+/** People whom one transaction turns into deliveries, where a vendor is asked to reach them. */
 const SLICE = 1_000;
 /** Planned in one go before others get their turn. */
 const SLICES_PER_NUDGE = 20;
 
-const LOCK = `
+const FIND = `
+  SELECT app_id AS "appId", channel_id AS "channelId", audience, planned_until AS "plannedUntil" FROM notification
+  WHERE app_id = $1 AND id = $2 AND state IN ('scheduled', 'planning') AND paused_at IS NULL AND cancelled_at IS NULL`;
+
+const DUE = `
   SELECT app_id AS "appId", id, source, category, content, audience, priority, state, channel_id AS "channelId", forced,
          locale, schedule, starts_at AS "startsAt", ttl_seconds AS "ttlSeconds",
          planned_until AS "plannedUntil", reachable, expires_at AS "expiresAt", created_at AS "createdAt"
   FROM notification
   WHERE app_id = $1 AND id = $2 AND state IN ('scheduled', 'planning') AND paused_at IS NULL AND cancelled_at IS NULL
-    AND (starts_at IS NULL OR starts_at <= $3)
-  FOR UPDATE`;
+    AND (starts_at IS NULL OR starts_at <= $3)`;
 
+// The row is locked here and not while a slice is written, since batches that end meanwhile take themselves off it. So
+// somebody may have paused or cancelled it, or planned the same slice: then this one has not been written.
 const ADVANCE = `
   UPDATE notification
   SET target_count = target_count + $3::int, pending_count = pending_count + $4::int, planned_until = $5, touched_at = $6::timestamptz,
+      reachable = coalesce($8::jsonb, reachable),
       state = CASE WHEN $7::boolean THEN 'planning' WHEN pending_count + $4::int > 0 THEN 'sending' ELSE 'done' END,
       done_at = CASE WHEN NOT $7::boolean AND pending_count + $4::int = 0 THEN $6::timestamptz END
-  WHERE app_id = $1 AND id = $2
+  WHERE app_id = $1 AND id = $2 AND state IN ('scheduled', 'planning') AND paused_at IS NULL AND cancelled_at IS NULL
+    AND planned_until IS NOT DISTINCT FROM $9
   RETURNING state`;
 
+// A statement of its own, which several processes of the server may work at: it reads the whole registry.
 const REACHABLE = `
-  UPDATE notification SET reachable = (
-    SELECT jsonb_build_object('ios', count(*) FILTER (WHERE platform = 'ios'), 'android', count(*) FILTER (WHERE platform = 'android'))
-    FROM device WHERE app_id = $1 AND state = 'active' AND last_seen_at >= $3::timestamptz - interval '30 days')
-  WHERE app_id = $1 AND id = $2`;
+  SELECT platform, count(*)::int FROM device
+  WHERE app_id = $1 AND state = 'active' AND last_seen_at >= $2::timestamptz - interval '30 days'
+  GROUP BY platform`;
 
 /** What planning needs of a notification. */
 export type PlannableNotification = Pick<
@@ -70,11 +80,22 @@ export type PlannableNotification = Pick<
   | 'createdAt'
 >;
 
+type FoundNotification = Pick<Notification, 'appId' | 'channelId' | 'audience' | 'plannedUntil'>;
+
 /** Through what a notification goes. */
 export interface PlanRoute {
   readonly context: PlanContext;
   /** The one that was chosen; undefined: each device's own gateway. */
   readonly channel: OpenedIntegration | undefined;
+}
+
+interface WrittenSlice {
+  /** Decided one by one. */
+  readonly planned: readonly PlannedDelivery[];
+  /** Decided together. */
+  readonly written: readonly WrittenDeliveries[];
+  /** Where the next slice begins; null: there is none. */
+  readonly until: string | null;
 }
 
 /** Turns the audience of a notification into deliveries, one slice per transaction and in the order of a key. */
@@ -98,51 +119,110 @@ export class SlicePlanner {
   async plan(nudge: PlanNudge): Promise<void> {
     const { appId, notificationId } = nudge;
     // What comes from caches is asked for before the transactions, which would otherwise wait for a second connection.
-    const route = await this.routeOf(appId, notificationId, this.clock.now());
+    const [found] = await this.sql.query<FoundNotification & object>(FIND, [appId, notificationId]);
+    if (!found) return;
+    const route = await this.routeOf(found, this.clock.now());
+    const walk = this.walkOf(found, route);
     for (let slices = 0; slices < SLICES_PER_NUDGE; slices++) {
-      if (!(await this.planNext(nudge, route))) return;
+      if (!(await this.planNext(nudge, route, walk))) return;
     }
     await this.sql.transaction((tx) => this.nudge(tx, [nudge]));
   }
 
-  /** The first slice, in the transaction that writes the notification; a nudge goes out when there is more. */
+  /**
+   * The first slice, in the transaction that writes the notification; a nudge goes out when there is more.
+   * @returns the deliveries to named people and through vendors, each with its id.
+   */
   async planFirst(tx: SqlRunner, row: PlannableNotification, route: PlanRoute): Promise<readonly PlannedDelivery[]> {
-    const { planned, more } = await this.planSlice(tx, row, route);
+    const walk = this.walkOf(row, route);
+    const { planned, more } = await this.planSlice(tx, row, route, walk);
     if (more) await this.nudge(tx, [{ appId: row.appId, notificationId: row.id }]);
     return planned;
   }
 
   /** One slice in a transaction of its own. @returns whether there is more. */
-  private planNext({ appId, notificationId }: PlanNudge, route: PlanRoute): Promise<boolean> {
-    return this.sql.transaction(async (tx) => {
+  private planNext(
+    { appId, notificationId }: PlanNudge,
+    route: PlanRoute,
+    walk: DeviceWalk | undefined,
+  ): Promise<boolean> {
+    const planned = this.sql.transaction(async (tx) => {
       const now = this.clock.now();
-      const [row] = await tx.query<PlannableNotification>(LOCK, [appId, notificationId, now]);
+      const [row] = await tx.query<PlannableNotification>(DUE, [appId, notificationId, now], 'due-to-plan');
       if (!row) return false;
-      const { more } = await this.planSlice(tx, row, { ...route, context: { ...route.context, now } });
+      const { more } = await this.planSlice(tx, row, { ...route, context: { ...route.context, now } }, walk);
       return more;
+    });
+    return planned.catch((error: unknown) => {
+      if (error instanceof SliceLostError) return false;
+      throw error;
     });
   }
 
   private async planSlice(
     tx: SqlRunner,
     row: PlannableNotification,
-    { context, channel }: PlanRoute,
+    route: PlanRoute,
+    walk: DeviceWalk | undefined,
   ): Promise<{ planned: readonly PlannedDelivery[]; more: boolean }> {
     const { appId, id, audience } = row;
-    const { now } = context;
-    if (!row.reachable && isBroadcast(audience)) await tx.query(REACHABLE, [appId, id, now]);
-    const slice = await this.slices.next(tx, { appId, audience, channel }, row.plannedUntil, SLICE);
-    const intent = intentOf(row);
-    const terms = termsOf(row, context);
-    const plans = planDeliveries(intent, row.schedule ?? {}, slice.candidates, context);
-    const planned = plans.map((plan) => plannedDelivery(plan, terms));
-    await this.writer.write(tx, appId, now, planned);
-    const pending = planned.filter(({ skip }) => !skip).length;
-    const more = slice.until !== null;
-    const values = [appId, id, planned.length, pending, slice.until, now, more];
-    const [advanced] = await tx.query<{ state: string }>(ADVANCE, values);
-    if (advanced?.state === 'done') await this.announceDone(tx, appId, id, now);
+    const { now } = route.context;
+    const reachable = !row.reachable && isBroadcast(audience) ? await reachableDevices(tx, appId, now) : null;
+    const { planned, written, until } = walk
+      ? await this.writeWalked(tx, row, route.context, walk)
+      : await this.writeListed(tx, row, route);
+    const ended = planned.filter(({ skip }) => skip).length + sum(written.filter(({ plan }) => plan.skip));
+    const targets = planned.length + sum(written);
+    const more = until !== null;
+    const values = [appId, id, targets, targets - ended, until, now, more, reachable && JSON.stringify(reachable)];
+    const [advanced] = await tx.query<{ state: string }>(ADVANCE, [...values, row.plannedUntil], 'advance-planned');
+    if (!advanced) throw new SliceLostError();
+    if (advanced.state === 'done') await this.announceDone(tx, appId, id, now);
     return { planned, more };
+  }
+
+  /** Devices whose owners nothing is to be said about share the plan of their kind; the others are decided one by one. */
+  private async writeWalked(
+    tx: SqlRunner,
+    row: PlannableNotification,
+    context: PlanContext,
+    walk: DeviceWalk,
+  ): Promise<WrittenSlice> {
+    const { appId, category, plannedUntil } = row;
+    const { now } = context;
+    const terms = termsOf(row, context);
+    const decide = (candidates: readonly Candidate[]) =>
+      planDeliveries(intentOf(row), row.schedule ?? {}, candidates, context);
+    const slice = await walk.next(tx, plannedUntil);
+    const inserted = await this.writer.writeAlike(tx, { appId, terms, category, now }, slice, decide(walk.seen));
+    walk.learn(slice, inserted);
+    const candidates = await this.slices.withOwners(tx, appId, inserted.apart);
+    const planned = decide(candidates).map((plan) => plannedDelivery(plan, terms));
+    await this.writer.write(tx, appId, now, planned, inserted.written);
+    return { planned, written: inserted.written, until: inserted.until };
+  }
+
+  private async writeListed(
+    tx: SqlRunner,
+    row: PlannableNotification,
+    { context, channel }: PlanRoute,
+  ): Promise<WrittenSlice> {
+    const { appId, audience, plannedUntil } = row;
+    const { candidates, until } = await this.slices.next(tx, { appId, audience, channel }, plannedUntil, SLICE);
+    const terms = termsOf(row, context);
+    const plans = planDeliveries(intentOf(row), row.schedule ?? {}, candidates, context);
+    const planned = plans.map((plan) => plannedDelivery(plan, terms));
+    await this.writer.write(tx, appId, context.now, planned);
+    return { planned, written: [], until };
+  }
+
+  /** Undefined: the audience is not walked device by device. */
+  private walkOf(
+    { appId, audience }: Pick<PlannableNotification, 'appId' | 'audience'>,
+    { channel }: PlanRoute,
+  ): DeviceWalk | undefined {
+    const query = this.slices.walkedQuery({ audience, channel });
+    return query && new DeviceWalk(appId, query);
   }
 
   async nudge(tx: SqlRunner, nudges: readonly PlanNudge[], startAfter?: Date): Promise<void> {
@@ -153,14 +233,10 @@ export class SlicePlanner {
     );
   }
 
-  private async routeOf(appId: string, id: string, now: Date): Promise<PlanRoute> {
-    const [row] = await this.sql.query<{ channel_id: string | null }>(
-      'SELECT channel_id FROM notification WHERE app_id = $1 AND id = $2',
-      [appId, id],
-    );
-    const channel = row?.channel_id ? await this.integrations.find(row.channel_id) : undefined;
+  private async routeOf({ appId, channelId }: FoundNotification, now: Date): Promise<PlanRoute> {
+    const channel = channelId ? await this.integrations.find(channelId) : undefined;
     // Another process may have the plugin; through each device's own gateway is not what was asked for.
-    if (row?.channel_id && !channel) throw new Error('The channel of the notification is not part of this build.');
+    if (channelId && !channel) throw new Error('The channel of the notification is not part of this build.');
     const [app, all] = await Promise.all([this.access.getApp(appId), this.integrations.channelsOf(appId)]);
     const channels = channel ? all.filter(({ row: { id: other } }) => other === channel.row.id) : all;
     return { context: { app, channels, now }, channel };
@@ -172,10 +248,22 @@ export class SlicePlanner {
   }
 }
 
+/** Somebody stopped the notification, or was first with the slice: nothing of it may stay. */
+class SliceLostError extends Error {}
+
+const sum = (written: readonly WrittenDeliveries[]): number =>
+  written.reduce((total, { ids }) => total + ids.length, 0);
+
 /** Named people and devices are too few to tell anything about the app's reach. */
 function isBroadcast(audience: Notification['audience']): boolean {
   const kind = effectiveAudience(audience)?.kind;
   return kind === 'everyone' || kind === 'tags';
+}
+
+async function reachableDevices(tx: SqlRunner, appId: string, now: Date): Promise<Notification['reachable']> {
+  const rows = await tx.query<{ platform: Platform; count: number }>(REACHABLE, [appId, now]);
+  const of = (platform: Platform) => rows.find((row) => row.platform === platform)?.count ?? 0;
+  return { ios: of('ios'), android: of('android') };
 }
 
 function termsOf(row: PlannableNotification, { app }: PlanContext): DeliveryTerms {

@@ -1,9 +1,12 @@
 import type { DeviceTarget, Environment, Platform, PushMessage } from '@bellhop/contracts';
-import type { SqlRunner } from '../../platform/sql.js';
+import { newId } from '../../platform/ids.js';
+import { int4Array, jsonbArray, textArray, timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
+import type { SqlRunner, Transaction } from '../../platform/sql.js';
 import { type Content, messageOf } from '../notifications/content.js';
 import type { Attempt, Delivery, DeliveryState } from '../notifications/delivery.entity.js';
 import type { OnQuota, Priority } from '../notifications/notification.entity.js';
 import type { DeliverNudge } from './deliver.nudge.js';
+import { REACHED_EVERY } from './token-hygiene.js';
 
 /** A delivery that this worker has claimed, with what it takes to send it. */
 export interface ClaimedDelivery {
@@ -14,11 +17,8 @@ export interface ClaimedDelivery {
   readonly attemptCount: number;
   readonly lastOutcome: Attempt['outcome'] | null;
   readonly locale: string;
-  readonly priority: Priority;
   readonly expiresAt: Date;
   readonly createdAt: Date;
-  readonly onQuota: OnQuota;
-  readonly content: Content;
   readonly target: Delivery['target'];
   readonly deviceId: string | null;
   readonly sealedToken: Buffer | null;
@@ -26,6 +26,45 @@ export interface ClaimedDelivery {
   readonly platform: Platform | null;
   readonly environment: Environment | null;
   readonly appIdentifier: string | null;
+  /** It is long ago that something reached the device. */
+  readonly quiet: boolean | null;
+  readonly notification: ClaimedNotification;
+}
+
+/** What the deliveries of a notification have in common. */
+export interface ClaimedNotification {
+  readonly id: string;
+  readonly priority: Priority;
+  readonly onQuota: OnQuota;
+  readonly content: Content;
+}
+
+/** As it comes from the database. */
+interface ClaimedRow extends Omit<ClaimedDelivery, 'notification' | 'expiresAt' | 'createdAt'> {
+  readonly expiresAt: string;
+  readonly createdAt: string;
+}
+
+/** Deliveries that are ours until the lease ends, and those that ended as they were claimed. */
+export interface ClaimedBatch {
+  readonly claimId: string;
+  readonly deliveries: readonly ClaimedDelivery[];
+}
+
+// Plans that are kept were made for a table of another size, and one for a few rows reads all of a table that has grown.
+// So the statements over hundreds of deliveries are planned for what they find, and kept from guessing: an estimate that
+// is wrong, because nothing has counted the new rows, must not turn their keys into a join over all rows of the app. The
+// rows of a batch lie together, which is why pages cost no more at random.
+const PLAN_ANEW = `
+  SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true)`;
+const PLAN_AS_USUAL = `SELECT set_config('plan_cache_mode', 'auto', true)`;
+
+/** Runs a statement over hundreds of deliveries. */
+function queryRows<R extends object>(tx: Transaction, text: string, values: readonly unknown[], name: string) {
+  tx.send(PLAN_ANEW, [], 'plan-anew');
+  const rows = tx.query<R>(text, values, name);
+  tx.send(PLAN_AS_USUAL, [], 'plan-as-usual');
+  return rows;
 }
 
 // Rows that expired, whose device was retired meanwhile, or whose notification was cancelled end here, and those of a
@@ -40,9 +79,10 @@ const CLAIM = `
       AND (d.not_before IS NULL OR d.not_before <= $4)
     ORDER BY d.id
     FOR UPDATE SKIP LOCKED
-  ), judged AS (
-    SELECT due.app_id, due.id, v.id AS device_id, v.sealed_token, v.identifier, v.environment, v.app_identifier, n.on_quota,
-           n.cancelled_at IS NOT NULL AS cancelled, n.paused_at IS NOT NULL AS paused, v.state = 'active' AS active
+  ), judged AS MATERIALIZED (
+    SELECT due.app_id, due.id, v.id AS device_id, v.sealed_token, v.identifier, v.environment, v.app_identifier,
+           n.cancelled_at IS NOT NULL AS cancelled, n.paused_at IS NOT NULL AS paused, v.state = 'active' AS active,
+           v.last_accepted_at IS NULL OR v.last_accepted_at < $4 - ${REACHED_EVERY} AS quiet
     FROM due
     JOIN notification n ON n.app_id = due.app_id AND n.id = due.notification_id
     LEFT JOIN device v ON v.app_id = due.app_id AND v.id = due.device_id
@@ -57,35 +97,73 @@ const CLAIM = `
                       WHEN d.expires_at <= $4 THEN coalesce(d.reason, 'expired')
                       WHEN j.paused THEN 'notification_paused'
                       WHEN d.target IS NULL AND j.active IS NOT TRUE THEN 'device_not_active' END,
-        fence = d.fence + 1, lease_until = $5, not_before = NULL, updated_at = $4
+        held_at = CASE WHEN j.paused AND NOT j.cancelled AND d.expires_at > $4 THEN $4::timestamptz END,
+        fence = d.fence + 1, not_before = NULL, updated_at = $4
     FROM judged j
     WHERE d.app_id = j.app_id AND d.id = j.id
-    RETURNING d.id, d.notification_id, d.fence, d.state, d.attempt_count, d.attempts, d.locale, d.priority, d.expires_at,
-              d.created_at, d.target, d.platform, j.device_id, j.sealed_token, j.identifier, j.environment, j.app_identifier, j.on_quota
+    RETURNING d.id, d.notification_id, d.fence, d.state, d.attempt_count, d.attempts, d.locale, d.expires_at,
+              d.created_at, d.target, d.platform, j.device_id, j.sealed_token, j.identifier, j.environment,
+              j.app_identifier, j.quiet
+  ), claim AS (
+    INSERT INTO delivery_claim (app_id, id, lease_until, ids, fences)
+    SELECT $1, $6, $5, array_agg(id), array_agg(fence) FROM claimed WHERE state = 'sending' HAVING count(*) > 0
   )
   SELECT id, notification_id AS "notificationId", fence, state, attempt_count AS "attemptCount",
-         attempts -> -1 ->> 'outcome' AS "lastOutcome", locale, priority, expires_at AS "expiresAt",
-         created_at AS "createdAt", target, device_id AS "deviceId", sealed_token AS "sealedToken", identifier, platform,
-         environment, app_identifier AS "appIdentifier", on_quota AS "onQuota"
+         attempts -> -1 ->> 'outcome' AS "lastOutcome", locale, expires_at::text AS "expiresAt",
+         created_at::text AS "createdAt", target, device_id AS "deviceId", sealed_token AS "sealedToken", identifier, platform,
+         environment, app_identifier AS "appIdentifier", quiet
   FROM claimed`;
 
-const CONTENTS = 'SELECT id, content FROM notification WHERE app_id = $1 AND id = ANY($2::uuid[])';
+const NOTIFICATIONS = `
+  SELECT id, priority, on_quota AS "onQuota", content FROM notification WHERE app_id = $1 AND id = ANY($2::uuid[])`;
 
 /** Claims what is due in a batch: the rows are ours until the lease ends. */
 export async function claimBatch(
-  tx: SqlRunner,
+  tx: Transaction,
   { appId, ids, integrationId }: DeliverNudge,
   now: Date,
   leaseUntil: Date,
-): Promise<ClaimedDelivery[]> {
-  const values = [appId, ids, integrationId, now, leaseUntil];
-  const rows = await tx.query<Omit<ClaimedDelivery, 'content'>>(CLAIM, values, 'claim-deliveries');
-  if (rows.length === 0) return [];
+): Promise<ClaimedBatch> {
+  const claimId = newId();
+  const values = [appId, uuidArray(ids), integrationId, now, leaseUntil, claimId];
+  const rows = await queryRows<ClaimedRow>(tx, CLAIM, values, 'claim-deliveries');
+  if (rows.length === 0) return { claimId, deliveries: [] };
   // Apart, because hundreds of rows may share one content: it travels and is parsed once.
-  const notifications = [...new Set(rows.map(({ notificationId }) => notificationId))];
-  const contents = await tx.query<{ id: string; content: Content }>(CONTENTS, [appId, notifications], 'contents');
-  const contentOf = new Map(contents.map(({ id, content }) => [id, content]));
-  return rows.map((row) => ({ ...row, content: contentOf.get(row.notificationId) as Content }));
+  const notificationIds = uuidArray([...new Set(rows.map(({ notificationId }) => notificationId))]);
+  const notifications = await tx.query<ClaimedNotification & object>(
+    NOTIFICATIONS,
+    [appId, notificationIds],
+    'claimed-notifications',
+  );
+  const byId = new Map(notifications.map((notification) => [notification.id, notification]));
+  const dates = new Dates();
+  const deliveries = rows.map((row) =>
+    Object.assign(row, {
+      notification: byId.get(row.notificationId) as ClaimedNotification,
+      expiresAt: dates.of(row.expiresAt),
+      createdAt: dates.of(row.createdAt),
+    }),
+  );
+  return { claimId, deliveries };
+}
+
+/** The rows of a batch have few times: each is read once. */
+class Dates {
+  private readonly known = new Map<string, Date>();
+
+  of(text: string): Date {
+    let date = this.known.get(text);
+    if (!date) {
+      date = new Date(text);
+      this.known.set(text, date);
+    }
+    return date;
+  }
+}
+
+/** Gives up a claim whose deliveries are being recorded. Before them: the sweep takes both in this order. */
+export function dropClaim(tx: Transaction, appId: string, claimId: string): void {
+  tx.send('DELETE FROM delivery_claim WHERE app_id = $1 AND id = $2', [appId, claimId], 'drop-claim');
 }
 
 /** What to write about one delivery. */
@@ -102,43 +180,61 @@ export interface Result {
   readonly attempt?: Attempt;
 }
 
+// The attempts of a batch differ in little: each is read once, and rows name theirs by its place.
 const RECORD = `
-  UPDATE delivery d
-  SET state = r.state, reason = r.reason, detail = r.detail, not_before = r.not_before, lease_until = NULL, updated_at = $2,
-      vendor_message_id = coalesce(r.vendor_message_id, d.vendor_message_id),
-      attempts = CASE WHEN r.attempt IS NULL THEN d.attempts ELSE d.attempts || r.attempt END,
-      attempt_count = d.attempt_count + CASE WHEN r.attempt IS NULL THEN 0 ELSE 1 END
-  FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::jsonb[],
-              $10::text[])
-    AS r (id, fence, state, reason, not_before, vendor_message_id, attempt, detail)
-  WHERE d.app_id = $1 AND d.id = r.id AND d.fence = r.fence AND d.state = 'sending'
-  RETURNING d.id, d.notification_id AS "notificationId", d.state, d.reason`;
+  WITH recorded AS (
+    UPDATE delivery d
+    SET state = r.state, reason = r.reason, detail = r.detail, not_before = r.not_before, updated_at = $2::timestamptz,
+        held_at = CASE WHEN r.state = 'held' THEN $2::timestamptz END,
+        vendor_message_id = coalesce(r.vendor_message_id, d.vendor_message_id),
+        attempts = CASE WHEN r.attempt IS NULL THEN d.attempts ELSE d.attempts || ($3::jsonb[])[r.attempt] END,
+        attempt_count = d.attempt_count + CASE WHEN r.attempt IS NULL THEN 0 ELSE 1 END
+    FROM (
+      SELECT $1::uuid AS app_id, given.*
+      FROM unnest($4::uuid[], $5::int[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::int[], $11::text[])
+        AS given (id, fence, state, reason, not_before, vendor_message_id, attempt, detail)
+      OFFSET 0
+    ) r
+    WHERE d.app_id = r.app_id AND d.id = r.id AND d.fence = r.fence AND d.state = 'sending'
+    RETURNING d.id
+  )
+  SELECT CASE WHEN count(*) < $12 THEN coalesce(array_agg(id), '{}') END AS ids FROM recorded`;
 
-export interface Recorded {
-  readonly id: string;
-  readonly notificationId: string;
-  readonly state: DeliveryState;
-  readonly reason: string | null;
-}
-
-/** Writes the results of a batch in one statement; a row that another worker has claimed since is left alone. */
-export function recordBatch(tx: SqlRunner, appId: string, now: Date, results: readonly Result[]): Promise<Recorded[]> {
-  return tx.query<Recorded>(
+/**
+ * Writes the results of a batch in one statement; a row that another worker has claimed since is left alone.
+ * @returns those that were written.
+ */
+export async function recordBatch<R extends Result>(
+  tx: Transaction,
+  appId: string,
+  now: Date,
+  results: readonly R[],
+): Promise<readonly R[]> {
+  const ids = results.map(({ id }) => id);
+  const attempts = [...new Set(results.flatMap(({ attempt }) => attempt ?? []))];
+  const places = new Map(attempts.map((attempt, i) => [attempt, i + 1]));
+  const [row] = await queryRows<{ ids: string[] | null }>(
+    tx,
     RECORD,
     [
       appId,
       now,
-      results.map(({ id }) => id),
-      results.map(({ fence }) => fence),
-      results.map(({ state }) => state),
-      results.map(({ reason }) => reason ?? null),
-      results.map(({ notBefore }) => notBefore ?? null),
-      results.map(({ vendorMessageId }) => vendorMessageId ?? null),
-      results.map(({ attempt }) => (attempt ? JSON.stringify(attempt) : null)),
-      results.map(({ detail }) => detail ?? null),
+      jsonbArray(attempts.map((attempt) => JSON.stringify(attempt))),
+      uuidArray(ids),
+      int4Array(results.map(({ fence }) => fence)),
+      textArray(results.map(({ state }) => state)),
+      textArray(results.map(({ reason }) => reason ?? null)),
+      timestamptzArray(results.map(({ notBefore }) => notBefore ?? null)),
+      textArray(results.map(({ vendorMessageId }) => vendorMessageId ?? null)),
+      int4Array(results.map(({ attempt }) => (attempt && places.get(attempt)) ?? null)),
+      textArray(results.map(({ detail }) => detail ?? null)),
+      results.length,
     ],
     'record-deliveries',
   );
+  if (!row?.ids) return results;
+  const written = new Set(row.ids);
+  return results.filter(({ id }) => written.has(id));
 }
 
 const OPEN: ReadonlySet<DeliveryState> = new Set(['queued', 'sending', 'held']);
@@ -151,7 +247,7 @@ export async function settleNotifications(
   tx: SqlRunner,
   appId: string,
   now: Date,
-  recorded: readonly Pick<Recorded, 'notificationId' | 'state'>[],
+  recorded: readonly Pick<ClaimedDelivery, 'notificationId' | 'state'>[],
 ): Promise<readonly string[]> {
   const ended = Map.groupBy(
     recorded.filter(({ state }) => !OPEN.has(state)),
@@ -166,12 +262,12 @@ export async function settleNotifications(
        JOIN notification n ON n.app_id = $1 AND n.id = e.id ORDER BY n.id FOR UPDATE OF n
      )
      UPDATE notification n
-     SET pending_count = n.pending_count - ended.count,
+     SET pending_count = n.pending_count - ended.count, touched_at = $2,
          state = CASE WHEN n.pending_count <= ended.count AND n.state = 'sending' AND n.cancelled_at IS NULL THEN 'done' ELSE n.state END,
          done_at = CASE WHEN n.pending_count <= ended.count AND n.state = 'sending' AND n.cancelled_at IS NULL THEN $2 ELSE n.done_at END
      FROM ended WHERE n.app_id = ended.app_id AND n.id = ended.id
      RETURNING n.id, n.state`,
-    [appId, now, ids, ids.map((id) => ended.get(id)?.length ?? 0)],
+    [appId, now, uuidArray(ids), int4Array(ids.map((id) => ended.get(id)?.length ?? 0))],
     'settle-notifications',
   );
   return settled.flatMap(({ id, state }) => (state === 'done' ? [id] : []));
@@ -181,9 +277,10 @@ export async function settleNotifications(
 export class Messages {
   private readonly built = new Map<string, PushMessage>();
 
-  of({ notificationId, locale, target, platform, priority, expiresAt, content }: ClaimedDelivery): PushMessage {
+  of({ notification, locale, target, platform, expiresAt }: ClaimedDelivery): PushMessage {
+    const { id, content, priority } = notification;
     const form = target ? null : platform;
-    const key = `${notificationId} ${locale} ${form} ${expiresAt.getTime()}`;
+    const key = `${id} ${locale} ${form} ${expiresAt.getTime()}`;
     let message = this.built.get(key);
     if (!message) {
       message = messageOf(content, { locale, platform: form, priority, expiresAt });

@@ -2,7 +2,7 @@ import type { SendOutcome } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type SqlRunner, type Transaction, unanswered } from '../../platform/sql.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import { type IntegrationPause, pauseFor, PauseSwitch } from '../integrations/pause.js';
 import type { Attempt } from '../notifications/delivery.entity.js';
@@ -13,18 +13,13 @@ import { type Announcement, WebhookOutbox } from '../webhooks/webhook-outbox.js'
 import { publicId } from '../../platform/ids.js';
 import { type Decision, decide } from './decide.js';
 import { DELIVER_QUEUE, deliverNudges } from './deliver.nudge.js';
-import {
-  type ClaimedDelivery,
-  type Recorded,
-  recordBatch,
-  type Result,
-  settleNotifications,
-} from './delivery-batch.js';
-import { applyVerdicts, MassInvalidationBrake } from './token-hygiene.js';
+import { type ClaimedDelivery, dropClaim, recordBatch, type Result, settleNotifications } from './delivery-batch.js';
+import { applyVerdicts, type DeviceVerdict, MassInvalidationBrake } from './token-hygiene.js';
 
 /** A batch with what the gateway answered. */
 export interface AnsweredBatch {
   readonly integration: OpenedIntegration;
+  readonly claimId: string;
   readonly claimed: readonly ClaimedDelivery[];
   /** One per delivery, in order. */
   readonly outcomes: readonly SendOutcome[];
@@ -57,26 +52,37 @@ export class DeliveryRecorder {
     private readonly webhooks: WebhookOutbox,
   ) {}
 
-  async record({ integration, claimed, outcomes, sentAt, ms }: AnsweredBatch): Promise<void> {
+  async record({ integration, claimId, claimed, outcomes, sentAt, ms }: AnsweredBatch): Promise<void> {
     const { appId, id: integrationId } = integration.row;
     const now = this.clock.now();
-    const judged = claimed.map((delivery, i) => judge(delivery, outcomes[i] as SendOutcome, ms, now));
-    const verdicts = judged.map(({ decision }) => decision.device);
-    const braked = this.brake.pulled(integrationId, verdicts, now);
+    const attempts = new Attempts(now, ms);
+    const judged = claimed.map((delivery, i) => judge(delivery, outcomes[i] as SendOutcome, attempts, now));
+    const braked = this.brake.pulled(
+      integrationId,
+      judged.map(({ decision }) => decision.device),
+      now,
+    );
     const results = judged.map((one) => resultOf(one, braked));
     const pause = braked ? MASS_INVALIDATION : outcomes.map(pauseFor).find((one) => one !== undefined);
     await this.sql.transaction(async (tx) => {
       const ledger = ledgerOf(integration);
       // The ledger before notifications, as everywhere: two workers must not wait for each other in a circle.
       if (ledger && outcomes.some(isQuotaExhausted)) await this.quotas.lock(tx, ledger);
+      dropClaim(tx, appId, claimId);
       const written = await this.write(tx, integration, claimed, results);
       if (ledger) await this.account(tx, ledger, judged, written);
       if (pause) await this.pauses.pause(tx, integration, pause);
     });
     if (pause) this.pauses.done(integration, pause);
     if (braked) return;
-    // On its own: what was learned about devices must not cost the results.
-    const retired = await this.sql.transaction((tx) => applyVerdicts(tx, appId, now, sentAt, verdictsOf(judged)));
+    await this.learn(appId, judged, now, sentAt);
+  }
+
+  /** On its own: what was learned about devices must not cost the results. */
+  private async learn(appId: string, judged: readonly Judged[], now: Date, sentAt: Date): Promise<void> {
+    const verdicts = verdictsOf(judged);
+    if (verdicts.length === 0) return;
+    const retired = await this.sql.transaction((tx) => applyVerdicts(tx, appId, now, sentAt, verdicts));
     if (retired.length > 0) await this.announceRetired(appId, retired, now);
   }
 
@@ -85,7 +91,7 @@ export class DeliveryRecorder {
    * @returns the deliveries that were still ours.
    */
   async write(
-    tx: SqlRunner,
+    tx: Transaction,
     integration: OpenedIntegration,
     claimed: readonly ClaimedDelivery[],
     results: readonly Result[],
@@ -93,30 +99,29 @@ export class DeliveryRecorder {
     const { appId, id: integrationId } = integration.row;
     const now = this.clock.now();
     const recorded = await recordBatch(tx, appId, now, results);
-    // A device may report a push before we have written that it was taken.
-    await applyEarlyReceipts(tx, appId, idsIn(recorded, 'accepted'), now);
-    const states = new Map(recorded.map((row) => [row.id, row]));
     const byId = new Map(claimed.map((delivery) => [delivery.id, delivery]));
-    const written = recorded.flatMap(({ id }) => byId.get(id) ?? []);
-    await this.settle(
-      tx,
-      appId,
-      written.map((delivery) => settled({ ...delivery, ...states.get(delivery.id) }, integration)),
-    );
+    const accepted = recorded.flatMap(({ id, state }) => (state === 'accepted' ? id : []));
+    const ended = recorded.map((result) => settled(byId.get(result.id) as ClaimedDelivery, integration, result));
+    await Promise.all([
+      // A device may report a push before we have written that it was taken.
+      applyEarlyReceipts(tx, appId, accepted, now),
+      this.settle(tx, appId, ended),
+    ]);
     const due = results.flatMap(({ id, notBefore }) => {
-      const priority = byId.get(id)?.priority ?? 'normal';
+      const priority = byId.get(id)?.notification.priority ?? 'normal';
       return notBefore ? [{ id, appId, integrationId, priority, notBefore }] : [];
     });
-    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
-    return new Set(states.keys());
+    await this.queue.enqueue(unanswered(tx), DELIVER_QUEUE, deliverNudges(due));
+    return new Set(recorded.map(({ id }) => id));
   }
 
   /** What follows from deliveries that are in a new state: their notifications, the day's figures, our webhooks. */
-  async settle(tx: SqlRunner, appId: string, deliveries: readonly SettledDelivery[]): Promise<void> {
+  async settle(tx: Transaction, appId: string, deliveries: readonly SettledDelivery[]): Promise<void> {
     if (deliveries.length === 0) return;
     const now = this.clock.now();
+    await this.tallies.add(unanswered(tx), appId, deliveries.flatMap(tallyOf));
+    // Last, because the batches of a broadcast wait for each other from here to the commit.
     const done = await settleNotifications(tx, appId, now, deliveries);
-    await this.tallies.add(tx, appId, deliveries.flatMap(tallyOf));
     await this.webhooks.announce(tx, appId, [
       ...deliveries.flatMap((delivery) => lossOf(delivery, now)),
       ...done.map((id) => ({
@@ -154,9 +159,6 @@ export class DeliveryRecorder {
   }
 }
 
-const idsIn = (recorded: readonly Recorded[], wanted: Recorded['state']): string[] =>
-  recorded.flatMap(({ id, state }) => (state === wanted ? [id] : []));
-
 const MASS_INVALIDATION: IntegrationPause = {
   reason: 'mass_invalidation',
   detail: 'Nothing but verdicts against devices came back: check bundle id, environment and project.',
@@ -172,17 +174,41 @@ function counts(outcome: SendOutcome): boolean {
   return !unmade && !refusedHere;
 }
 
-function judge(delivery: ClaimedDelivery, outcome: SendOutcome, ms: number, now: Date): Judged {
+/** The attempts of a batch. Those that say the same are one object, so that they are written once. */
+class Attempts {
+  private readonly known = new Map<string, Attempt>();
+  private readonly at: string;
+
+  constructor(
+    now: Date,
+    private readonly ms: number,
+  ) {
+    this.at = now.toISOString();
+  }
+
+  of(outcome: SendOutcome, lastOutcome: ClaimedDelivery['lastOutcome']): Attempt {
+    const words = 'reason' in outcome ? [outcome.reason, outcome.vendorCode, outcome.detail] : [];
+    const key = [outcome.kind, lastOutcome === 'unknown', ...words].join(' ');
+    let attempt = this.known.get(key);
+    if (!attempt) {
+      attempt = {
+        at: this.at,
+        outcome: outcome.kind,
+        ms: this.ms,
+        ...('reason' in outcome && { reason: outcome.reason, vendorCode: outcome.vendorCode, detail: outcome.detail }),
+        ...(lastOutcome === 'unknown' && { possibleDuplicate: true }),
+      };
+      this.known.set(key, attempt);
+    }
+    return attempt;
+  }
+}
+
+function judge(delivery: ClaimedDelivery, outcome: SendOutcome, attempts: Attempts, now: Date): Judged {
   const { attemptCount, expiresAt, lastOutcome, target } = delivery;
   const input = { attempts: attemptCount + 1, expiresAt, repeatable: target === null };
-  const attempt: Attempt = {
-    at: now.toISOString(),
-    outcome: outcome.kind,
-    ms,
-    ...('reason' in outcome && { reason: outcome.reason, vendorCode: outcome.vendorCode, detail: outcome.detail }),
-    ...(lastOutcome === 'unknown' && { possibleDuplicate: true }),
-  };
-  return { delivery, outcome, decision: decide(input, outcome, now, Math.random()), attempt };
+  const decision = decide(input, outcome, now, Math.random());
+  return { delivery, outcome, decision, attempt: attempts.of(outcome, lastOutcome) };
 }
 
 function resultOf({ delivery, outcome, decision, attempt }: Judged, braked: boolean): Result {
@@ -194,10 +220,13 @@ function resultOf({ delivery, outcome, decision, attempt }: Judged, braked: bool
   return { id, fence, state, reason, notBefore, vendorMessageId, attempt };
 }
 
-function verdictsOf(judged: readonly Judged[]) {
-  return judged.flatMap(({ delivery: { deviceId }, decision: { device, reason } }) =>
-    deviceId && device ? [{ deviceId, device, reason }] : [],
-  );
+/** Whatever is news about devices: that one was reached is, once in a while. */
+function verdictsOf(judged: readonly Judged[]): readonly DeviceVerdict[] {
+  return judged.flatMap(({ delivery: { deviceId, quiet }, decision: { device, reason } }) => {
+    if (!deviceId || !device) return [];
+    const known = device.verdict === 'reached' && !device.environment && !quiet;
+    return known ? [] : { deviceId, device, reason };
+  });
 }
 
 /** A delivery in a new state, and through what it went. */
@@ -211,11 +240,14 @@ export interface SettledDelivery extends Pick<
   readonly reason?: string | null;
 }
 
+/** @param now absent: as it was claimed. */
 export function settled(
-  delivery: Omit<SettledDelivery, 'integrationId' | 'channel'>,
+  delivery: ClaimedDelivery,
   { row: { id: integrationId }, plugin: { id: channel } }: OpenedIntegration,
+  { state, reason }: Pick<Result, 'state' | 'reason'> = delivery,
 ): SettledDelivery {
-  return { ...delivery, integrationId, channel };
+  const { id, notificationId, createdAt, platform } = delivery;
+  return { id, notificationId, state, reason, createdAt, platform, integrationId, channel };
 }
 
 function tallyOf({ state, createdAt, platform, channel }: SettledDelivery): Tally[] {

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { publicId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type Transaction } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
 import { deviceContext } from '../devices/devices.service.js';
 import { findActive } from '../integrations/active-integration.js';
@@ -13,7 +13,15 @@ import { ledgerOf, QuotaLedger } from '../quotas/quota-ledger.js';
 import type { QuotaVerdict } from '../quotas/quota-window.js';
 import { ReceiptTokens } from '../receipts/receipt-tokens.js';
 import type { DeliverNudge } from './deliver.nudge.js';
-import { claimBatch, type ClaimedDelivery, deviceTargetOf, Messages, type Result } from './delivery-batch.js';
+import {
+  claimBatch,
+  type ClaimedBatch,
+  type ClaimedDelivery,
+  deviceTargetOf,
+  dropClaim,
+  Messages,
+  type Result,
+} from './delivery-batch.js';
 import { DeliveryRecorder, settled } from './delivery-recorder.js';
 import { Lease } from '../work/lease.js';
 
@@ -38,26 +46,29 @@ export class DeliveryWorker {
   async deliver(nudge: DeliverNudge): Promise<void> {
     const integration = await findActive(this.integrations, nudge.appId, nudge.integrationId);
     if (!integration) return this.hold(nudge);
-    const claimed = await this.claim(nudge, integration);
+    const { claimId, deliveries: claimed } = await this.claim(nudge, integration);
     if (claimed.length === 0) return;
     const sentAt = this.clock.now();
     const started = performance.now();
     const outcomes = await this.send(integration, claimed, nudge.appId);
     const ms = Math.round(performance.now() - started);
-    await this.recorder.record({ integration, claimed, outcomes, sentAt, ms });
+    await this.recorder.record({ integration, claimId, claimed, outcomes, sentAt, ms });
     this.count(integration, outcomes, ms);
   }
 
-  private async claim(nudge: DeliverNudge, integration: OpenedIntegration): Promise<ClaimedDelivery[]> {
+  /** What is to be sent now; the rest of the nudge is done, or not due. */
+  private async claim(nudge: DeliverNudge, integration: OpenedIntegration): Promise<ClaimedBatch> {
     const now = this.clock.now();
     const leaseUntil = new Date(now.getTime() + this.lease.ms);
     return this.sql.transaction(async (tx) => {
-      const claimed = await claimBatch(tx, nudge, now, leaseUntil);
+      const { claimId, deliveries: claimed } = await claimBatch(tx, nudge, now, leaseUntil);
       // The ledger before notifications, as everywhere: two workers must not wait for each other in a circle.
       const refused = await this.reserveQuota(tx, integration, claimed, now);
       const ended = claimed.flatMap((one) => (one.state === 'sending' ? [] : settled(one, integration)));
       await this.recorder.settle(tx, nudge.appId, ended);
-      return claimed.filter(({ id, state }) => state === 'sending' && !refused.has(id));
+      const deliveries = claimed.filter(({ id, state }) => state === 'sending' && !refused.has(id));
+      if (deliveries.length === 0) dropClaim(tx, nudge.appId, claimId);
+      return { claimId, deliveries };
     });
   }
 
@@ -66,7 +77,7 @@ export class DeliveryWorker {
    * with the claim gives its place back.
    */
   private async reserveQuota(
-    tx: SqlRunner,
+    tx: Transaction,
     integration: OpenedIntegration,
     claimed: readonly ClaimedDelivery[],
     now: Date,
@@ -155,7 +166,7 @@ export class DeliveryWorker {
   /** Nothing is sent through a paused integration: its deliveries wait until it is resumed. */
   private async hold({ appId, integrationId, ids }: DeliverNudge): Promise<void> {
     await this.sql.query(
-      `UPDATE delivery SET state = 'held', reason = 'integration_paused', updated_at = $4
+      `UPDATE delivery SET state = 'held', reason = 'integration_paused', held_at = $4, updated_at = $4
        WHERE app_id = $1 AND id = ANY($2::uuid[]) AND integration_id = $3 AND state = 'queued'`,
       [appId, ids, integrationId, this.clock.now()],
     );
@@ -176,11 +187,11 @@ const byId = (a: ClaimedDelivery, b: ClaimedDelivery): number => (a.id < b.id ? 
 
 /** Held until there is room, unless the caller wanted no waiting or it would come too late. */
 function withoutQuota(
-  { id, fence, onQuota, expiresAt }: ClaimedDelivery,
+  { id, fence, notification, expiresAt }: ClaimedDelivery,
   { rule, nextAt }: Extract<QuotaVerdict, { open: false }>,
 ): Result {
   const result = { id, fence, reason: 'quota_exhausted', detail: `quota of the ${rule}` };
-  if (onQuota === 'reject') return { ...result, state: 'failed' };
+  if (notification.onQuota === 'reject') return { ...result, state: 'failed' };
   if (nextAt >= expiresAt) return { ...result, state: 'expired' };
   return { ...result, state: 'held', notBefore: nextAt };
 }

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { uuidArray } from '../../platform/pg-arrays.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from './deliver.nudge.js';
-
-/** What a transaction releases: a broadcast may have a million of them. */
-const LIMIT = 5_000;
+import { type Pages, walkHeld, walkNotification } from './delivery-walk.js';
 
 /** What held the deliveries. */
 export type Holder =
@@ -13,11 +12,11 @@ export type Holder =
   | { readonly notificationId: string; readonly integrationId?: undefined };
 
 const RELEASE = `
-  UPDATE delivery d SET state = 'queued', reason = NULL, updated_at = $2
+  UPDATE delivery d SET state = 'queued', reason = NULL, held_at = NULL, updated_at = $2
   FROM (
     SELECT app_id, id FROM delivery
-    WHERE app_id = $1 AND state = 'held' AND reason = $3 AND (integration_id = $4 OR notification_id = $5)
-    LIMIT $6 FOR UPDATE SKIP LOCKED
+    WHERE app_id = $1 AND id = ANY($3::uuid[]) AND state = 'held' AND reason = $4
+    ORDER BY id FOR UPDATE SKIP LOCKED
   ) held
   WHERE d.app_id = held.app_id AND d.id = held.id
   RETURNING d.id, d.app_id AS "appId", d.integration_id AS "integrationId", d.priority,
@@ -34,16 +33,19 @@ export class HeldDeliveries {
 
   /** In many transactions, after the one that resumed: the sweep releases what a crash in between leaves behind. */
   async release(appId: string, { integrationId, notificationId }: Holder): Promise<void> {
-    const reason = integrationId ? 'integration_paused' : 'notification_paused';
-    const holder = [reason, integrationId ?? null, notificationId ?? null];
-    for (let released = LIMIT; released === LIMIT;) released = await this.releaseSome(appId, holder);
+    const [pages, reason] =
+      integrationId === undefined
+        ? [walkNotification(this.sql, appId, notificationId, ['held']), 'notification_paused']
+        : [walkHeld(this.sql, appId, integrationId), 'integration_paused'];
+    await this.releaseAll(appId, pages, reason);
   }
 
-  private releaseSome(appId: string, holder: readonly unknown[]): Promise<number> {
-    return this.sql.transaction(async (tx) => {
-      const due = await tx.query<DueDelivery>(RELEASE, [appId, this.clock.now(), ...holder, LIMIT]);
-      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
-      return due.length;
-    });
+  private async releaseAll(appId: string, pages: Pages, reason: string): Promise<void> {
+    for await (const ids of pages) {
+      await this.sql.transaction(async (tx) => {
+        const due = await tx.query<DueDelivery>(RELEASE, [appId, this.clock.now(), uuidArray(ids), reason]);
+        await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
+      });
+    }
   }
 }

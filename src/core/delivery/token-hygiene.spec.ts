@@ -114,8 +114,8 @@ describe('applyVerdicts', () => {
 
   it.each([
     ['its first success', {}, [{ device: reached }], { state: 'active', acceptedAt: NOW }],
-    ['the next one, soon', { lastAcceptedAt: at(-HOUR) }, [{ device: reached }], { acceptedAt: at(-HOUR) }],
-    ['the next one, later', { lastAcceptedAt: at(-HOUR - 1) }, [{ device: reached }], { acceptedAt: NOW }],
+    ['the next one, soon', { lastAcceptedAt: at(-DAY) }, [{ device: reached }], { acceptedAt: at(-DAY) }],
+    ['the next one, later', { lastAcceptedAt: at(-DAY - 1) }, [{ device: reached }], { acceptedAt: NOW }],
     [
       'a success in the environment that was found',
       { lastAcceptedAt: at(-1) },

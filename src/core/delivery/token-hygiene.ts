@@ -45,11 +45,14 @@ export interface DeviceVerdict {
   readonly device: NonNullable<Decision['device']>;
 }
 
+/** That a device was reached is written once in this time: a broadcast would otherwise rewrite the registry. */
+export const REACHED_EVERY = `interval '1 day'`;
+
 const REACHED = `
   UPDATE device d SET last_accepted_at = $2, environment = coalesce(v.environment, d.environment)
   FROM (SELECT DISTINCT ON (id) * FROM unnest($3::uuid[], $4::text[]) AS v (id, environment) ORDER BY id, environment) v
   WHERE d.app_id = $1 AND d.id = v.id
-    AND (v.environment IS NOT NULL OR d.last_accepted_at IS NULL OR d.last_accepted_at < $2::timestamptz - interval '1 hour')`;
+    AND (v.environment IS NOT NULL OR d.last_accepted_at IS NULL OR d.last_accepted_at < $2::timestamptz - ${REACHED_EVERY})`;
 
 // A token that was registered again after the verdict is alive.
 const AGAINST = `

@@ -8,7 +8,7 @@ export type DeviceState = 'active' | 'suspect' | 'retired';
 @Entity('device')
 @Unique(['appId', 'installationId'])
 @Unique(['appId', 'gateway', 'tokenHash'])
-@Index('device_user', ['appId', 'userId'])
+@Index('device_user', { synchronize: false })
 export class Device {
   @PrimaryColumn('uuid', { name: 'app_id' })
   appId: string;

@@ -133,7 +133,7 @@ export class DeviceView {
 
   lastSeenAt: Date;
 
-  /** When the gateway last took a message for it. */
+  /** When the gateway last took a message for it; noted once a day. */
   lastAcceptedAt: Date | null;
 
   createdAt: Date;

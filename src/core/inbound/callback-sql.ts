@@ -1,5 +1,6 @@
-import { type RoutableEvent } from '../routing/route.nudge.js';
-import type { SqlRunner } from '../../platform/sql.js';
+import { hash } from 'node:crypto';
+import { byteaArray, int2Array, jsonArray, textArray, timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
+import type { SqlRunner, Transaction } from '../../platform/sql.js';
 import type { CallbackDraft, EventDraft } from './callback.js';
 
 /** How long a proof that may be used once is remembered; longer than any vendor's window of freshness. */
@@ -13,22 +14,21 @@ const INSERT = `
            kind, state, reason, detail, conversation, event, occurred_at,
            CASE WHEN state <> 'accepted' THEN received_at END
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::uuid[], $7::smallint[],
-                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::jsonb[],
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::json[],
                 $16::timestamptz[])
       AS draft (app_id, integration_id, callback_id, received_at, parse_mode, id, position, key, alias_key,
                 kind, state, reason, detail, conversation, event, occurred_at)
     ON CONFLICT DO NOTHING
-    RETURNING app_id, id, integration_id, callback_id, state
+    RETURNING id, callback_id
   ), kept AS (
     INSERT INTO inbound_raw (app_id, integration_id, callback_id, received_at, method, path, query, headers, body)
-    SELECT app_id, integration_id, callback_id, received_at, method, path, query, headers,
-           substring($27::bytea FROM body_start FOR body_size)
+    SELECT app_id, integration_id, callback_id, received_at, method, path, query, headers, body
     FROM unnest($17::uuid[], $18::uuid[], $19::uuid[], $20::timestamptz[], $21::text[], $22::text[], $23::text[],
-                $24::text[], $25::int[], $26::int[])
-      AS raw (app_id, integration_id, callback_id, received_at, method, path, query, headers, body_start, body_size)
+                $24::text[], $25::bytea[])
+      AS raw (app_id, integration_id, callback_id, received_at, method, path, query, headers, body)
     WHERE callback_id IN (SELECT callback_id FROM stored)
   )
-  SELECT app_id AS "appId", id, integration_id AS "integrationId", state FROM stored`;
+  SELECT id FROM stored`;
 
 // Both guards write in key order, so that two flushes cannot wait for each other.
 const GUARD_PROOFS = `
@@ -47,87 +47,84 @@ const GUARD_WINDOWS = `
     WHERE guard.expires_at <= excluded.seen_at
   RETURNING integration_id, key`;
 
-export interface StoredEvent extends RoutableEvent {
-  readonly state: string;
-}
-
 export interface Draft {
   readonly callback: CallbackDraft;
   readonly event: EventDraft;
   readonly position: number;
 }
 
-/** Inserts what is new, with the raw bytes of every callback that brought something new. */
-export async function insertDrafts(tx: SqlRunner, drafts: readonly Draft[]): Promise<StoredEvent[]> {
+/**
+ * Inserts what is new, with the raw bytes of every callback that brought something new.
+ * @returns what tells, once that is committed, the ids of what was new.
+ */
+export function insertDrafts(tx: Transaction, drafts: readonly Draft[]): () => Promise<Set<string>> {
   const callbacks = [...new Set(drafts.map(({ callback }) => callback))];
-  return tx.query<StoredEvent & object>(
-    INSERT,
-    [...eventColumns(drafts), ...rawColumns(callbacks)],
-    'insert-callbacks',
-  );
+  const values = [...eventColumns(drafts), ...rawColumns(callbacks)];
+  const answer = tx.answerLater<{ id: string }>(INSERT, values, 'insert-callbacks');
+  return async () => new Set((await answer).map(({ id }) => id));
 }
 
-function eventColumns(drafts: readonly Draft[]): unknown[][] {
+function eventColumns(drafts: readonly Draft[]): Buffer[] {
   const events = drafts.map(({ event }) => event);
   return [
-    drafts.map(({ callback }) => callback.appId),
-    drafts.map(({ callback }) => callback.integrationId),
-    drafts.map(({ callback }) => callback.id),
-    drafts.map(({ callback }) => callback.receivedAt),
-    drafts.map(({ callback }) => callback.parseMode),
-    events.map(({ id }) => id),
-    drafts.map(({ position }) => position),
+    uuidArray(drafts.map(({ callback }) => callback.appId)),
+    uuidArray(drafts.map(({ callback }) => callback.integrationId)),
+    uuidArray(drafts.map(({ callback }) => callback.id)),
+    timestamptzArray(drafts.map(({ callback }) => callback.receivedAt)),
+    textArray(drafts.map(({ callback }) => callback.parseMode)),
+    uuidArray(events.map(({ id }) => id)),
+    int2Array(drafts.map(({ position }) => position)),
     // A digest is no identity: once its window is over, the same one names another event.
-    events.map(({ key, dedupeWindowMs, id }) => storable(dedupeWindowMs === undefined ? key : `${key}@${id}`)),
-    events.map(({ aliasKey }) => (aliasKey ? storable(aliasKey) : null)),
-    events.map(({ event }) => event?.kind ?? null),
-    events.map(({ state }) => state),
-    events.map(({ reason }) => reason ?? null),
-    events.map(({ detail }) => (detail ? storable(detail) : null)),
-    events.map(({ event }) => (event?.conversation ? storable(event.conversation.id) : null)),
-    events.map(({ event }) => (event ? storableJson(event) : null)),
-    events.map(({ event }) => event?.occurredAt ?? null),
+    textArray(
+      events.map(({ key, dedupeWindowMs, id }) => storable(dedupeWindowMs === undefined ? key : `${key}@${id}`)),
+    ),
+    textArray(events.map(({ aliasKey }) => (aliasKey ? storable(aliasKey) : null))),
+    textArray(events.map(({ event }) => event?.kind ?? null)),
+    textArray(events.map(({ state }) => state)),
+    textArray(events.map(({ reason }) => reason ?? null)),
+    textArray(events.map(({ detail }) => (detail ? storable(detail) : null))),
+    textArray(events.map(({ event }) => (event?.conversation ? storable(event.conversation.id) : null))),
+    jsonArray(events.map(({ event }) => (event ? storableJson(event) : null))),
+    timestamptzArray(events.map(({ event }) => (event?.occurredAt ? new Date(event.occurredAt) : null))),
   ];
 }
 
-/** The bodies travel as one value: alone it goes as bytes, in an array it would go as twice as many digits. */
-function rawColumns(callbacks: readonly CallbackDraft[]): unknown[] {
-  const bodies = callbacks.map(({ request }) => request.body);
-  let next = 1;
-  const starts = bodies.map(({ length }) => (next += length) - length);
+function rawColumns(callbacks: readonly CallbackDraft[]): Buffer[] {
   return [
-    callbacks.map(({ appId }) => appId),
-    callbacks.map(({ integrationId }) => integrationId),
-    callbacks.map(({ id }) => id),
-    callbacks.map(({ receivedAt }) => receivedAt),
-    callbacks.map(({ request }) => request.method),
-    callbacks.map(({ request }) => storable(request.path)),
-    callbacks.map(({ request }) => JSON.stringify(request.query)),
-    callbacks.map(({ request }) => JSON.stringify(request.headers)),
-    starts,
-    bodies.map(({ length }) => length),
-    Buffer.concat(bodies),
+    uuidArray(callbacks.map(({ appId }) => appId)),
+    uuidArray(callbacks.map(({ integrationId }) => integrationId)),
+    uuidArray(callbacks.map(({ id }) => id)),
+    timestamptzArray(callbacks.map(({ receivedAt }) => receivedAt)),
+    textArray(callbacks.map(({ request }) => request.method)),
+    textArray(callbacks.map(({ request }) => storable(request.path))),
+    textArray(callbacks.map(({ request }) => JSON.stringify(request.query))),
+    textArray(callbacks.map(({ request }) => JSON.stringify(request.headers))),
+    byteaArray(callbacks.map(({ request }) => request.body)),
   ];
 }
 
-/** Callbacks whose proof came with another body before. `hashOf` gives the digest of a body. */
-export async function reusedProofs(
-  tx: SqlRunner,
-  callbacks: readonly CallbackDraft[],
-  hashOf: (callback: CallbackDraft) => Buffer,
-): Promise<Set<CallbackDraft>> {
+interface GuardedProof {
+  readonly integration_id: string;
+  readonly key: string;
+  readonly body_hash: Buffer;
+}
+
+/** Callbacks whose proof came with another body before. */
+export async function reusedProofs(tx: SqlRunner, callbacks: readonly CallbackDraft[]): Promise<Set<CallbackDraft>> {
   const guarded = callbacks.filter(({ proof }) => proof);
+  const hashes = new Map(guarded.map((callback) => [callback, hash('sha256', callback.request.body, 'buffer')]));
   const first = firstOf(guarded, guardKey);
   if (first.length === 0) return new Set();
-  const rows = await tx.query<{ integration_id: string; key: string; body_hash: Buffer }>(GUARD_PROOFS, [
-    first.map(({ integrationId }) => integrationId),
-    first.map(({ proof }) => storable(proof?.key ?? '')),
-    first.map(hashOf),
-    first.map(({ receivedAt }) => receivedAt),
-    first.map(({ receivedAt }) => new Date(receivedAt.getTime() + PROOF_LIFE_MS)),
-  ]);
+  const values = [
+    uuidArray(first.map(({ integrationId }) => integrationId)),
+    textArray(first.map(({ proof }) => storable(proof?.key ?? ''))),
+    byteaArray(first.map((callback) => hashes.get(callback) ?? null)),
+    timestamptzArray(first.map(({ receivedAt }) => receivedAt)),
+    timestamptzArray(first.map(({ receivedAt }) => new Date(receivedAt.getTime() + PROOF_LIFE_MS))),
+  ];
+  const rows = await tx.query<GuardedProof & object>(GUARD_PROOFS, values, 'guard-proofs');
   const known = new Map(rows.map((row) => [`${row.integration_id} ${row.key}`, row.body_hash]));
-  return new Set(guarded.filter((callback) => !known.get(guardKey(callback))?.equals(hashOf(callback))));
+  return new Set([...hashes].filter(([one, own]) => !known.get(guardKey(one))?.equals(own)).map(([one]) => one));
 }
 
 const guardKey = ({ integrationId, proof }: CallbackDraft): string => `${integrationId} ${storable(proof?.key ?? '')}`;
@@ -137,12 +134,14 @@ export async function withoutRepeats(tx: SqlRunner, drafts: readonly Draft[]): P
   const windowed = drafts.filter(({ event }) => event.dedupeWindowMs);
   const first = firstOf(windowed, windowKey);
   if (first.length === 0) return drafts;
-  const rows = await tx.query<{ integration_id: string; key: string }>(GUARD_WINDOWS, [
-    first.map(({ callback }) => callback.integrationId),
-    first.map(({ event }) => storable(event.key)),
-    first.map(({ callback }) => callback.receivedAt),
-    first.map(({ callback, event }) => new Date(callback.receivedAt.getTime() + (event.dedupeWindowMs ?? 0))),
-  ]);
+  const ends = first.map(({ callback, event }) => callback.receivedAt.getTime() + (event.dedupeWindowMs ?? 0));
+  const values = [
+    uuidArray(first.map(({ callback }) => callback.integrationId)),
+    textArray(first.map(({ event }) => storable(event.key))),
+    timestamptzArray(first.map(({ callback }) => callback.receivedAt)),
+    timestamptzArray(ends.map((end) => new Date(end))),
+  ];
+  const rows = await tx.query<{ integration_id: string; key: string }>(GUARD_WINDOWS, values, 'guard-windows');
   const open = new Set(rows.map((row) => `${row.integration_id} ${row.key}`));
   const fresh = new Set(first.filter((draft) => open.has(windowKey(draft))));
   return drafts.filter((draft) => !draft.event.dedupeWindowMs || fresh.has(draft));

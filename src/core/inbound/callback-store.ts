@@ -3,12 +3,12 @@ import { Injectable, Logger } from '@nestjs/common';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
 import { isUnavailable, Sql, type Transaction, unanswered } from '../../platform/sql.js';
-import { type RoutableEvent, ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
+import { ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
 import type { CallbackDraft, StoreResult } from './callback.js';
 import { type Draft, insertDrafts, reusedProofs, withoutRepeats } from './callback-sql.js';
 import { GroupCommit } from './group-commit.js';
 
-const LIMITS = { maxInFlight: 2, maxItems: 256, maxWaiting: 10_000 };
+const LIMITS = { maxInFlight: 2, minBeside: 16, maxItems: 256, maxWaiting: 10_000 };
 
 /**
  * Makes callbacks durable, many per transaction, and nudges the router in the same transaction.
@@ -36,7 +36,8 @@ export class CallbackStore {
 
   private async flush(callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
     try {
-      return await this.sql.transaction((tx) => this.write(tx, callbacks));
+      const conclude = await this.sql.transaction((tx) => this.write(tx, callbacks));
+      return await conclude();
     } catch (error) {
       if (isUnavailable(error)) throw error;
       return this.isolate(callbacks, error as Error);
@@ -60,28 +61,39 @@ export class CallbackStore {
     return [{ outcome: 'refused', eventIds: [] }];
   }
 
-  private async write(tx: Transaction, callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
-    const reused = await reusedProofs(tx, callbacks, bodyHash);
+  /** @returns what tells the results once everything is committed: until then nobody waits for the answer of the insert. */
+  private async write(
+    tx: Transaction,
+    callbacks: readonly CallbackDraft[],
+  ): Promise<() => Promise<readonly StoreResult[]>> {
+    const reused = await reusedProofs(tx, callbacks);
     const drafts = callbacks
       .map((callback) =>
         reused.has(callback) ? quarantine(callback, callback.proof?.reusedCode ?? 'proof.reused') : callback,
       )
       .flatMap((callback) => callback.events.map((event, position): Draft => ({ callback, event, position })));
-    const stored = await insertDrafts(tx, await withoutRepeats(tx, drafts));
-    await this.nudgeRouter(
-      tx,
-      stored.filter(({ state }) => state === 'accepted'),
-    );
-    const fresh = new Set(stored.map(({ id }) => id));
-    return callbacks.map((callback) => {
-      if (reused.has(callback)) return { outcome: 'reused', eventIds: [] };
-      const eventIds = callback.events.map(({ id }) => id).filter((id) => fresh.has(id));
-      return { outcome: eventIds.length > 0 ? 'stored' : 'duplicate', eventIds };
-    });
+    const fresh = await withoutRepeats(tx, drafts);
+    const inserted = insertDrafts(tx, fresh);
+    await this.nudgeRouter(tx, fresh);
+    return async () => {
+      const stored = await inserted();
+      return callbacks.map((callback) => {
+        if (reused.has(callback)) return { outcome: 'reused', eventIds: [] };
+        const eventIds = callback.events.map(({ id }) => id).filter((id) => stored.has(id));
+        return { outcome: eventIds.length > 0 ? 'stored' : 'duplicate', eventIds };
+      });
+    };
   }
 
-  private async nudgeRouter(tx: Transaction, events: readonly RoutableEvent[]): Promise<void> {
-    if (events.length === 0) return;
+  /** Names what turns out to be a duplicate too: the router finds no such row. */
+  private async nudgeRouter(tx: Transaction, drafts: readonly Draft[]): Promise<void> {
+    const accepted = drafts.filter(({ event }) => event.state === 'accepted');
+    if (accepted.length === 0) return;
+    const events = accepted.map(({ callback: { appId, integrationId }, event: { id } }) => ({
+      appId,
+      id,
+      integrationId,
+    }));
     await this.queue.enqueue(unanswered(tx), ROUTE_QUEUE, [{ data: routeNudge(events) }]);
   }
 }
@@ -91,5 +103,3 @@ export function quarantine(callback: CallbackDraft, reason: string, detail?: str
   const key = `${reason}:${sha256Hex(callback.request.body)}`;
   return { ...callback, events: [{ id: newId(), key, state: 'quarantined', reason, detail }] };
 }
-
-const bodyHash = ({ request }: CallbackDraft): Buffer => Buffer.from(sha256Hex(request.body), 'hex');

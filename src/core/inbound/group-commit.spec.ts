@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GroupCommit, type GroupCommitLimits, OverloadedError } from './group-commit.js';
 
-const LIMITS: GroupCommitLimits = { maxInFlight: 2, maxItems: 3, maxWaiting: 7 };
+const LIMITS: GroupCommitLimits = { maxInFlight: 2, minBeside: 1, maxItems: 3, maxWaiting: 7 };
 
 /** A flush that a test ends by hand. */
 interface Flush {
@@ -70,6 +70,24 @@ describe('GroupCommit', () => {
     expect(started()).toEqual(['a', 'b', 'cde']);
     await flushes[2]?.succeed();
     expect(states(waiting)).toEqual(['c!', 'd!', 'e!']);
+  });
+
+  it('starts a flush beside another only when enough wait for it', async () => {
+    const { add, started, flushes } = commits({ minBeside: 2 });
+    add('a');
+    await nextTurn();
+    add('b');
+    await nextTurn();
+    expect(started()).toEqual(['a']);
+    add('c');
+    await nextTurn();
+    add('d');
+    await nextTurn();
+    expect(started()).toEqual(['a', 'bc']);
+    await flushes[1]?.succeed();
+    expect(started()).toEqual(['a', 'bc']);
+    await flushes[0]?.succeed();
+    expect(started()).toEqual(['a', 'bc', 'd']);
   });
 
   it('gives every item its own result, whichever flush ends first', async () => {

@@ -14,6 +14,8 @@ interface Waiting<T, R> {
 
 export interface GroupCommitLimits {
   readonly maxInFlight: number;
+  /** Items that must wait before a flush starts beside one that is under way: two small ones cost more than one. */
+  readonly minBeside: number;
   readonly maxItems: number;
   readonly maxWaiting: number;
 }
@@ -39,7 +41,8 @@ export class GroupCommit<T, R> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
       // Requests of the same turn of the event loop share a flush.
-      if (this.waiting.length === 1) setImmediate(() => this.start());
+      const { length } = this.waiting;
+      if (length === 1 || length === this.limits.minBeside) setImmediate(() => this.start());
     });
   }
 
@@ -50,7 +53,8 @@ export class GroupCommit<T, R> {
   }
 
   private start(): void {
-    while (this.waiting.length > 0 && this.inFlight < this.limits.maxInFlight) {
+    const { maxInFlight, minBeside } = this.limits;
+    while (this.waiting.length >= (this.inFlight === 0 ? 1 : minBeside) && this.inFlight < maxInFlight) {
       void this.run(this.waiting.splice(0, this.limits.maxItems));
     }
   }

@@ -1,14 +1,15 @@
-import { requestIdOf } from '../../platform/request.js';
-import { dashed } from '../../platform/ids.js';
 import type { HttpReply, RawRequest } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline, type Transform } from 'node:stream';
+import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { Clock } from '../../platform/clock.js';
+import { dashed } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
+import { newRequestId, REQUEST_ID } from '../../platform/request.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
+import { Admission } from './admission.js';
 import { InboundService } from './inbound.service.js';
 
 export const INBOUND_PREFIX = '/v1/inbound/';
@@ -37,14 +38,19 @@ export class InboundHttp {
   constructor(
     private readonly integrations: IntegrationCache,
     private readonly inbound: InboundService,
+    private readonly admission: Admission,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
   ) {}
 
-  async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const requestId = requestIdOf(req, res);
+  handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    return this.admission.during(() => this.exchange(req, res));
+  }
+
+  private async exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const requestId = newRequestId(req);
     try {
-      send(res, await this.answer(req));
+      send(res, requestId, await this.answer(req));
     } catch (error) {
       if (error instanceof Rejection) return this.reject(req, res, error, requestId);
       this.log.error({ requestId, cause: (error as Error).message }, 'Inbound request failed');
@@ -62,6 +68,7 @@ export class InboundHttp {
     if (!address || !integration || !adapter || !known) throw new Rejection(401, 'inbound.unauthorized');
     const { methods, bodyLimit, id } = adapter.manifest;
     const request = rawRequest(req, address, await readBody(req, bodyLimit ?? DEFAULT_BODY_LIMIT));
+    if (this.admission.closed) return this.inbound.decline(adapter, request);
     const greeting = this.inbound.handshake(integration, adapter, request);
     if (greeting) return greeting;
     if (!methods.includes(request.method)) {
@@ -82,9 +89,13 @@ export class InboundHttp {
     if (res.headersSent) return void res.destroy();
     const title = TITLES[status] ?? 'Error';
     const body = JSON.stringify({ type: `urn:bellhop:problem:${code}`, title, status, code, instance: requestId });
-    // What is left of the body is not read: the connection ends with the answer.
+    // What is left of a body is not read: the connection ends with the answer.
     const close: Record<string, string> = req.complete ? {} : { Connection: 'close' };
-    send(res, { status, headers: { 'Content-Type': 'application/problem+json', ...headers, ...close }, body });
+    send(res, requestId, {
+      status,
+      headers: { 'Content-Type': 'application/problem+json', ...headers, ...close },
+      body,
+    });
   }
 }
 
@@ -106,8 +117,8 @@ interface Address {
 
 function parseAddress(url: string): Address | undefined {
   const mark = url.indexOf('?');
-  const pathname = mark < 0 ? url : url.slice(0, mark);
-  const [id = '', secret = '', ...rest] = pathname.slice(INBOUND_PREFIX.length).split('/');
+  const pathname = url.slice(INBOUND_PREFIX.length, mark < 0 ? undefined : mark);
+  const [id = '', secret = '', ...rest] = pathname.split('/');
   const integrationId = id.startsWith('int_') ? id.slice(4) : id;
   if (!UUID.test(integrationId)) return undefined;
   return {
@@ -122,7 +133,7 @@ function parseAddress(url: string): Address | undefined {
 const NOBODY = Buffer.alloc(32);
 
 function secretFits(secret: string, integration: OpenedIntegration | undefined, now: Date): boolean {
-  const given = createHash('sha256').update(secret).digest();
+  const given = hash('sha256', secret, 'buffer');
   const { row } = integration ?? {};
   const current = timingSafeEqual(given, row?.urlSecretHash ?? NOBODY);
   const previous = timingSafeEqual(given, row?.previousUrlSecretHash ?? NOBODY);
@@ -130,24 +141,28 @@ function secretFits(secret: string, integration: OpenedIntegration | undefined, 
   return row !== undefined && (current || (previous && stillValid));
 }
 
-async function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
-  const announced = Number(req.headers['content-length'] ?? 0);
-  if (announced > limit) throw new Rejection(413, 'body_too_large');
+/** By events: asking the stream for one chunk after the other costs as much as the whole rest of reading a request. */
+function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw new Rejection(413, 'body_too_large');
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const chunk of inflated(req)) {
-      size += (chunk as Buffer).length;
-      if (size > limit) throw new Rejection(413, 'body_too_large');
-      chunks.push(chunk as Buffer);
-    }
-  } catch (error) {
-    throw error instanceof Rejection ? error : new Rejection(400, 'body_unreadable');
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
+  const source = inflated(req);
+  source
+    .on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= limit) return void chunks.push(chunk);
+      // Nobody reads or unpacks what is left, so the connection is good for no other request.
+      source.pause();
+      reject(new Rejection(413, 'body_too_large', { Connection: 'close' }));
+    })
+    .once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)))
+    // A client that goes away is an error as well.
+    .once('error', () => reject(new Rejection(400, 'body_unreadable')));
+  return promise;
 }
 
-function inflated(req: IncomingMessage): AsyncIterable<unknown> {
+function inflated(req: IncomingMessage): Readable {
   switch (req.headers['content-encoding']?.trim().toLowerCase() ?? 'identity') {
     case 'identity':
     case '':
@@ -164,7 +179,7 @@ function inflated(req: IncomingMessage): AsyncIterable<unknown> {
 }
 
 /** A client that goes away ends the unpacking as well. */
-function unpacked(req: IncomingMessage, unpack: Transform): AsyncIterable<unknown> {
+function unpacked(req: IncomingMessage, unpack: Transform): Readable {
   return pipeline(req, unpack, () => undefined);
 }
 
@@ -180,6 +195,7 @@ function rawRequest(req: IncomingMessage, address: Address, body: Buffer): RawRe
 
 function queryOf(search: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
+  if (search === '') return query;
   for (const [name, value] of new URLSearchParams(search)) query[name] ??= value;
   return query;
 }
@@ -189,14 +205,15 @@ const PRIVATE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization
 
 function headersOf(req: IncomingMessage): Record<string, string> {
   const headers = Object.create(null) as Record<string, string>;
-  for (const [name, value] of Object.entries(req.headers)) {
+  for (const name in req.headers) {
+    const value = req.headers[name];
     if (value === undefined || PRIVATE_HEADERS.has(name)) continue;
     headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return headers;
 }
 
-function send(res: ServerResponse, { status, headers, body }: HttpReply): void {
-  res.writeHead(status, { 'Content-Length': Buffer.byteLength(body ?? ''), ...headers });
+function send(res: ServerResponse, requestId: string, { status, headers, body }: HttpReply): void {
+  res.writeHead(status, { [REQUEST_ID]: requestId, 'Content-Length': Buffer.byteLength(body ?? ''), ...headers });
   res.end(body);
 }

@@ -57,6 +57,11 @@ export class InboundService {
     return 'ok' in greeting ? this.refuse(adapter, request, greeting) : this.count(adapter, 'handshake', greeting);
   }
 
+  /** In the words that make the vendor send it again later. */
+  decline(adapter: InboundAdapter, request: RawRequest): HttpReply {
+    return this.reply(adapter, request, { result: 'unavailable', code: 'overloaded' }, 'overloaded');
+  }
+
   /**
    * A proved callback, parsed; one that cannot be used becomes a quarantined event.
    * @throws {CommandRejectedError} for a command that breaks a rule: nothing of it is kept.

@@ -11,7 +11,7 @@ const WAITING_TAGS = `
   SELECT event -> 'tags' -> 'users' AS users, event -> 'tags' -> 'tags' AS tags
   FROM inbound_event
   WHERE integration_id = $1 AND state = 'accepted' AND kind = 'tags.replaced'
-    AND event -> 'tags' ->> 'identityKind' = $2 AND event -> 'tags' -> 'users' ?| $3::text[]
+    AND event -> 'tags' ->> 'identityKind' = $2 AND (event -> 'tags' -> 'users')::jsonb ?| $3::text[]
   ORDER BY id`;
 
 type TagsOf = ReadonlyMap<string, readonly string[]>;

@@ -32,10 +32,13 @@ export interface Attempt {
   readonly possibleDuplicate?: true;
 }
 
-/** A notification for one target through one channel. Partitioned by the month of its id. */
+/**
+ * A notification for one target through one channel. Partitioned by the month of its id. No index names a column that a
+ * claim or a result changes, so that both updates stay on the row's page.
+ */
 @Entity('delivery')
-@Index('delivery_notification', ['appId', 'notificationId'])
-@Index('delivery_open', { synchronize: false })
+@Index('delivery_notification', ['appId', 'notificationId', 'id'], { where: 'notification_id IS NOT NULL' })
+@Index('delivery_held', ['appId', 'integrationId', 'id'], { where: 'held_at IS NOT NULL' })
 export class Delivery {
   @PrimaryColumn('uuid', { name: 'app_id' })
   appId: string;
@@ -96,9 +99,9 @@ export class Delivery {
   @Column('timestamptz', { name: 'not_before', nullable: true })
   notBefore: Date | null;
 
-  /** Until then a `sending` row belongs to the worker that claimed it. */
-  @Column('timestamptz', { name: 'lease_until', nullable: true })
-  leaseUntil: Date | null;
+  /** Since when it is `held`; null in every other state. */
+  @Column('timestamptz', { name: 'held_at', nullable: true })
+  heldAt: Date | null;
 
   @Column('text', { name: 'vendor_message_id', nullable: true })
   vendorMessageId: string | null;

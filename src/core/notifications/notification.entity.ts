@@ -12,6 +12,7 @@ export type OnQuota = 'hold' | 'reject';
 @Entity('notification')
 @Index('notification_unplanned', { synchronize: false })
 @Index('notification_cancelling', { synchronize: false })
+@Index('notification_open', { synchronize: false })
 export class Notification {
   @PrimaryColumn('uuid', { name: 'app_id' })
   appId: string;
@@ -96,7 +97,7 @@ export class Notification {
   @Column('text', { name: 'planned_until', nullable: true })
   plannedUntil: string | null;
 
-  /** When planning last moved on, so that a lost nudge is noticed. */
+  /** When planning last moved on or a delivery last ended, so that a lost nudge is noticed. */
   @Column('timestamptz', { name: 'touched_at', nullable: true })
   touchedAt: Date | null;
 

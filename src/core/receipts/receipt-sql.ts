@@ -1,4 +1,5 @@
 import type { Platform } from '@bellhop/contracts';
+import { uuidArray } from '../../platform/pg-arrays.js';
 import type { SqlRunner } from '../../platform/sql.js';
 import type { DeliveryState } from '../notifications/delivery.entity.js';
 import type { ReceiptKind } from './receipt.entity.js';
@@ -140,14 +141,16 @@ export async function recordReceipts(
   return rows;
 }
 
+// Two statements: there are hardly ever any, and one that joined receipts with deliveries would be planned to read either
+// table as a whole.
+const EARLY = `
+  SELECT delivery_id AS id, bool_or(kind = 'opened') AS opened FROM receipt
+  WHERE app_id = $1 AND delivery_id = ANY($2::uuid[]) GROUP BY delivery_id`;
+
 const APPLY_EARLY = `
   UPDATE delivery d
-  SET state = CASE WHEN r.opened THEN 'opened' ELSE 'delivered' END, updated_at = $3
-  FROM (
-    SELECT delivery_id, bool_or(kind = 'opened') AS opened FROM receipt
-    WHERE app_id = $1 AND delivery_id = ANY($2::uuid[]) GROUP BY delivery_id
-  ) r
-  WHERE d.app_id = $1 AND d.id = r.delivery_id AND d.state = 'accepted' AND ${ONE_RECIPIENT}`;
+  SET state = CASE WHEN d.id = ANY($3::uuid[]) THEN 'opened' ELSE 'delivered' END, updated_at = $4
+  WHERE d.app_id = $1 AND d.id = ANY($2::uuid[]) AND d.state = 'accepted' AND ${ONE_RECIPIENT}`;
 
 /**
  * A device may report before the worker has written that the gateway took the push. Call it in the transaction that
@@ -161,6 +164,9 @@ export async function applyEarlyReceipts(
   now: Date,
 ): Promise<void> {
   if (deliveryIds.length === 0) return;
-  // Not prepared: the plan for any number of deliveries is several times slower than the one for these.
-  await tx.query(APPLY_EARLY, [appId, deliveryIds, now]);
+  const values = [appId, uuidArray(deliveryIds)];
+  const early = await tx.query<{ id: string; opened: boolean }>(EARLY, values, 'early-receipts');
+  if (early.length === 0) return;
+  const opened = early.flatMap((receipt) => (receipt.opened ? receipt.id : []));
+  await tx.query(APPLY_EARLY, [appId, uuidArray(early.map(({ id }) => id)), uuidArray(opened), now]);
 }

@@ -6,16 +6,14 @@ import { type AudienceQuery, audienceQuery } from '../audiences/audience-query.j
 import { vendorIdsOf } from '../audiences/vendor-ids.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import type { Audience } from '../notifications/content.js';
-import type { Candidate } from './candidate.js';
-import { Directory, type DirectoryDevice, type Person } from './directory.js';
+import type { Candidate, ConsideredDevice } from './candidate.js';
+import { Directory } from './directory.js';
 
 /** Who is meant, and the one channel that is to be used; without it, each device's own gateway. */
 export interface AudienceSpec {
   readonly appId: string;
   readonly audience: Audience;
   readonly channel: OpenedIntegration | undefined;
-  /** A further condition over `device d`, for audiences that are walked device by device. */
-  readonly only?: string;
 }
 
 export interface Slice {
@@ -29,22 +27,30 @@ export interface Slice {
 export class AudienceSlices {
   constructor(private readonly directory: Directory) {}
 
+  /** How the devices of an audience are found where it is not named or delegated, but walked; undefined: it is not walked. */
+  walkedQuery({ audience, channel }: Pick<AudienceSpec, 'audience' | 'channel'>): AudienceQuery | undefined {
+    const effective = effectiveAudience(audience);
+    const isOwn = !channel || channel.plugin.outbound?.manifest.gateway;
+    if (!isOwn || !effective || effective.kind === 'users') return undefined;
+    return ownQuery(effective, channel?.plugin.id);
+  }
+
+  /** The next candidates of an audience that is not walked. */
   async next(tx: SqlRunner, spec: AudienceSpec, after: string | null, limit: number): Promise<Slice> {
-    const { appId, audience, channel, only = 'true' } = spec;
+    const { appId, audience, channel } = spec;
     const effective = effectiveAudience(audience);
     if (channel && !channel.plugin.outbound?.manifest.gateway) {
       return this.delegated(tx, { appId, channel, effective, after, limit });
     }
-    const gateway = channel?.plugin.id;
     if (audience.devices) return last(await this.namedDevices(tx, appId, audience.devices));
-    if (!effective) return last([]);
-    if (effective.kind === 'users') return last(await this.namedPeople(tx, appId, effective.users, gateway));
-    const clause = ownClause(effective, gateway);
-    const where = `(${clause.where}) AND ${only}`;
-    const devices = await this.directory.devicesOfAudience(tx, appId, { ...clause, where }, after, limit);
+    if (effective?.kind !== 'users') return last([]);
+    return last(await this.namedPeople(tx, appId, effective.users, channel?.plugin.id));
+  }
+
+  /** Devices with what is known of their owners. */
+  async withOwners(tx: SqlRunner, appId: string, devices: readonly ConsideredDevice[]): Promise<Candidate[]> {
     const people = await this.directory.habits(tx, appId, ownersOf(devices));
-    const candidates = devices.map((device) => candidateOf(device, people));
-    return { candidates, until: devices.length < limit ? null : (devices.at(-1)?.id ?? null) };
+    return devices.map((device) => ({ userId: device.userId, person: people.get(device.userId ?? ''), device }));
   }
 
   private async delegated(
@@ -106,8 +112,7 @@ export class AudienceSlices {
     const ids = [...new Set(publicIds)].map((id) => internalId('dev', id));
     const found = await this.directory.devices(tx, appId, ids, []);
     if (found.length < ids.length) throw new NotFoundError('A device of the audience');
-    const people = await this.directory.habits(tx, appId, ownersOf(found));
-    return found.map((device) => candidateOf(device, people));
+    return this.withOwners(tx, appId, found);
   }
 }
 
@@ -122,10 +127,17 @@ function isAboutPeople(effective: EffectiveAudience): effective is Extract<Effec
 }
 
 /** The devices of an audience; of one gateway, when only that is to be used. */
-export function ownClause(effective: EffectiveAudience, gateway: string | undefined): AudienceQuery {
-  const { where, values } = audienceQuery(effective, 2);
-  if (!gateway) return { where, values };
-  return { where: `(${where}) AND d.gateway = $${values.length + 2}`, values: [...values, gateway] };
+function ownQuery(effective: EffectiveAudience, gateway: string | undefined): AudienceQuery {
+  const query = audienceQuery(effective, 2);
+  if (!gateway) return query;
+  const { where, ofDevice, ofTags, values } = query;
+  const condition = `d.gateway = $${values.length + 2}`;
+  return {
+    where: `${where} AND ${condition}`,
+    ofDevice: `${ofDevice} AND ${condition}`,
+    ofTags,
+    values: [...values, gateway],
+  };
 }
 
 /** One delivery for all of them: the vendor finds the devices. */
@@ -135,12 +147,6 @@ function wholeAudience(channel: OpenedIntegration, audience: EffectiveAudience):
 
 const last = (candidates: readonly Candidate[]): Slice => ({ candidates, until: null });
 
-const ownersOf = (devices: readonly DirectoryDevice[]): string[] => [
+const ownersOf = (devices: readonly ConsideredDevice[]): string[] => [
   ...new Set(devices.flatMap(({ userId }) => userId ?? [])),
 ];
-
-const candidateOf = (device: DirectoryDevice, people: ReadonlyMap<string, Person>): Candidate => ({
-  userId: device.userId,
-  person: people.get(device.userId ?? ''),
-  device,
-});

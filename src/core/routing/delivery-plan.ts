@@ -48,7 +48,10 @@ function joined(plans: readonly DeliveryPlan[]): DeliveryPlan {
   return { ...first, candidate: { userId: null, person: undefined, through: { channel, target } } };
 }
 
-/** Decides whether a candidate is told, through which channel, and when. */
+/**
+ * Decides whether a candidate is told, through which channel, and when. Whatever it reads beside the kind of the device
+ * must be known to {@link bearsOn}.
+ */
 export function planDelivery(
   intent: Intent,
   schedule: Schedule,
@@ -74,7 +77,7 @@ function unreachableBecause(
 }
 
 /** The integration of the device's gateway that serves its app; an active one before a paused one. */
-export function channelFor(
+function channelFor(
   device: Pick<ConsideredDevice, 'gateway' | 'appIdentifier'>,
   channels: readonly OpenedIntegration[],
 ): OpenedIntegration | undefined {

@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
+import { jsonbArray, textArray, timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
 import { Queue } from '../../platform/queue.js';
 import type { SqlRunner } from '../../platform/sql.js';
-import { DELIVER_QUEUE, deliverNudges } from '../delivery/deliver.nudge.js';
+import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
 import type { Priority } from '../notifications/notification.entity.js';
 import { Tallies } from '../statistics/tallies.js';
 import type { Candidate } from './candidate.js';
 import type { DeliveryPlan } from './delivery-plan.js';
+import { type DeviceSlice, insertAlike, type InsertedSlice, type SharedColumns } from './delivery-writer.alike.js';
 
 /** What the deliveries of one notification have in common. */
 export interface DeliveryTerms {
@@ -21,9 +23,25 @@ export interface DeliveryTerms {
   readonly ttlMs: number;
 }
 
+/** What a slice of devices is told, and when that was decided. */
+export interface SliceTerms {
+  readonly appId: string;
+  readonly terms: DeliveryTerms;
+  /** What people opt out of. */
+  readonly category: string;
+  readonly now: Date;
+}
+
 export interface PlannedDelivery extends DeliveryPlan {
   readonly id: string;
   readonly terms: DeliveryTerms;
+}
+
+/** Deliveries of one plan that are in the table, and that nobody has been told of yet. */
+export interface WrittenDeliveries {
+  readonly plan: DeliveryPlan;
+  readonly priority: Priority;
+  readonly ids: readonly string[];
 }
 
 export function plannedDelivery(plan: DeliveryPlan, terms: DeliveryTerms): PlannedDelivery {
@@ -49,52 +67,103 @@ export class DeliveryWriter {
     private readonly metrics: Metrics,
   ) {}
 
-  async write(tx: SqlRunner, appId: string, now: Date, planned: readonly PlannedDelivery[]): Promise<void> {
-    if (planned.length === 0) return;
-    await tx.query(INSERT, columnsOf(appId, now, planned), 'insert-deliveries');
+  /** @param written deliveries that stand in the table already, to be told together with these. */
+  async write(
+    tx: SqlRunner,
+    appId: string,
+    now: Date,
+    planned: readonly PlannedDelivery[],
+    written: readonly WrittenDeliveries[] = [],
+  ): Promise<void> {
+    if (planned.length > 0) await tx.query(INSERT, columnsOf(appId, now, planned), 'insert-deliveries');
+    const each = planned.map((plan) => ({ plan, priority: plan.terms.priority, ids: [plan.id] }));
+    await this.tell(tx, appId, now, [...written, ...each]);
+  }
+
+  /**
+   * Writes the deliveries of all devices of a slice that share the plan of their kind; nobody is told of them.
+   * @param plans one per kind.
+   */
+  async writeAlike(
+    tx: SqlRunner,
+    about: SliceTerms,
+    slice: DeviceSlice,
+    plans: readonly DeliveryPlan[],
+  ): Promise<InsertedSlice & { readonly written: readonly WrittenDeliveries[] }> {
+    const { terms } = about;
+    const ids = Array.from({ length: plans.length > 0 ? slice.size : 0 }, newId);
+    const shared = plans.map((plan) => ({ plan, columns: sharedColumns(plan, terms) }));
+    const inserted = await insertAlike(tx, { ...about, notificationId: terms.notificationId }, slice, shared, ids);
+    let used = 0;
+    const written = plans.map((plan, i) => {
+      const from = used;
+      used += inserted.counts[i] ?? 0;
+      return { plan, priority: terms.priority, ids: ids.slice(from, used) };
+    });
+    return { ...inserted, written: written.filter((one) => one.ids.length > 0) };
+  }
+
+  /** Counts deliveries, and nudges those who send them. */
+  private async tell(tx: SqlRunner, appId: string, now: Date, written: readonly WrittenDeliveries[]): Promise<void> {
+    if (written.length === 0) return;
     await this.tallies.add(
       tx,
       appId,
-      planned.map(({ channel, candidate, skip }) => ({
+      written.map(({ plan: { channel, candidate, skip }, ids: { length: count } }) => ({
         at: now,
         channel: channel?.plugin.id ?? '',
         platform: candidate.device?.platform ?? '',
-        targeted: 1,
-        ...(skip && { skipped: 1 }),
+        targeted: count,
+        ...(skip && { skipped: count }),
       })),
     );
-    for (const [channel, group] of Map.groupBy(
-      planned.filter(({ skip }) => skip),
-      ({ channel: it }) => it?.plugin.id,
-    )) {
-      this.metrics.deliveries.inc({ channel: channel ?? '', outcome: 'skipped' }, group.length);
+    for (const { plan, ids } of written.filter(({ plan: { skip } }) => skip)) {
+      this.metrics.deliveries.inc({ channel: plan.channel?.plugin.id ?? '', outcome: 'skipped' }, ids.length);
     }
-    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(planned.flatMap((one) => dueOf(one, appId))));
+    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(written.flatMap((one) => dueOf(one, appId))));
   }
 }
 
-function dueOf({ id, terms, channel, skip, notBefore }: PlannedDelivery, appId: string) {
+function dueOf({ plan: { channel, skip, notBefore }, priority, ids }: WrittenDeliveries, appId: string): DueDelivery[] {
   if (skip || !channel) return [];
-  return [{ id, appId, integrationId: channel.row.id, priority: terms.priority, notBefore }];
+  return ids.map((id) => ({ id, appId, integrationId: channel.row.id, priority, notBefore }));
+}
+
+function sharedColumns(plan: DeliveryPlan, terms: DeliveryTerms): SharedColumns {
+  const { channel, candidate, skip, notBefore } = plan;
+  return {
+    integration_id: channel?.row.id ?? null,
+    channel: channel?.plugin.id ?? null,
+    locale: localeOf({ candidate, terms }),
+    priority: terms.priority,
+    reason: skip ?? null,
+    expires_at: expiryOf({ terms, notBefore }),
+    not_before: notBefore ?? null,
+  };
+}
+
+/** Of those that must wait it counts from then on. */
+function expiryOf({ terms, notBefore }: Pick<PlannedDelivery, 'terms' | 'notBefore'>): Date {
+  return notBefore ? new Date(notBefore.getTime() + terms.ttlMs) : terms.expiresAt;
 }
 
 function columnsOf(appId: string, now: Date, planned: readonly PlannedDelivery[]): readonly unknown[] {
   return [
     appId,
     now,
-    planned.map(({ id }) => id),
-    planned.map(({ terms }) => terms.notificationId),
-    planned.map(({ channel }) => channel?.row.id ?? null),
-    planned.map(({ channel }) => channel?.plugin.id ?? null),
-    planned.map(({ candidate }) => candidate.device?.id ?? null),
-    planned.map(({ candidate }) => candidate.userId),
-    planned.map(({ candidate }) => candidate.device?.platform ?? null),
-    planned.map((one) => localeOf(one)),
-    planned.map(({ terms }) => terms.priority),
-    planned.map(({ skip }) => skip ?? null),
-    planned.map(({ terms, notBefore }) => (notBefore ? new Date(notBefore.getTime() + terms.ttlMs) : terms.expiresAt)),
-    planned.map(({ notBefore }) => notBefore ?? null),
-    planned.map(({ candidate }) => (candidate.through ? JSON.stringify(candidate.through.target) : null)),
+    uuidArray(planned.map(({ id }) => id)),
+    uuidArray(planned.map(({ terms }) => terms.notificationId)),
+    uuidArray(planned.map(({ channel }) => channel?.row.id ?? null)),
+    textArray(planned.map(({ channel }) => channel?.plugin.id ?? null)),
+    uuidArray(planned.map(({ candidate }) => candidate.device?.id ?? null)),
+    textArray(planned.map(({ candidate }) => candidate.userId)),
+    textArray(planned.map(({ candidate }) => candidate.device?.platform ?? null)),
+    textArray(planned.map((one) => localeOf(one))),
+    textArray(planned.map(({ terms }) => terms.priority)),
+    textArray(planned.map(({ skip }) => skip ?? null)),
+    timestamptzArray(planned.map((one) => expiryOf(one))),
+    timestamptzArray(planned.map(({ notBefore }) => notBefore ?? null)),
+    jsonbArray(planned.map(({ candidate }) => (candidate.through ? JSON.stringify(candidate.through.target) : null))),
   ];
 }
 

@@ -1,8 +1,10 @@
 import type { ClientType, Environment, Platform, SessionState } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
-import type { SqlRunner } from '../../platform/sql.js';
-import type { AudienceQuery } from '../audiences/audience-query.js';
+import type { SqlRunner, Transaction } from '../../platform/sql.js';
+import { type AudienceQuery, devicesOf, TAGS_OF_OWNER, thinkLarge } from '../audiences/audience-query.js';
 import type { DeviceState } from '../devices/device.entity.js';
+import { bearsOn } from './bearing.js';
+import type { DeviceKind } from './delivery-plan.kinds.js';
 import { Preference } from '../users/preference.entity.js';
 
 export interface DirectoryDevice {
@@ -47,6 +49,13 @@ export interface IdentityQuery {
 const DEVICE_COLUMNS = `d.id, d.user_id AS "userId", d.installation_id AS "installationId", d.platform, d.gateway, d.environment,
   d.app_identifier AS "appIdentifier", d.locale, d.content_key AS "contentKey", d.time_zone AS "timeZone", d.state,
   d.token_hash AS "tokenHash"`;
+
+/** Devices that are held in memory together. */
+const PART = 5_000;
+
+export interface CountedKind extends DeviceKind {
+  readonly count: number;
+}
 
 /** Looks people and devices up, each kind in one statement for a whole batch of events of one app. */
 @Injectable()
@@ -109,22 +118,43 @@ export class Directory {
     );
   }
 
-  /** The next active devices of an audience, in the order of their ids. */
-  async devicesOfAudience(
-    tx: SqlRunner,
+  /** How many active devices of each kind an audience has. */
+  async countByKind(tx: SqlRunner, appId: string, query: AudienceQuery): Promise<CountedKind[]> {
+    await thinkLarge(tx);
+    return tx.query<CountedKind & object>(
+      `SELECT d.platform, d.gateway, d.app_identifier AS "appIdentifier", d.content_key AS "contentKey", d.locale,
+              d.time_zone AS "timeZone", count(*)::int AS count
+       ${devicesOf(query)}
+       GROUP BY 1, 2, 3, 4, 5, 6`,
+      [appId, ...query.values],
+    );
+  }
+
+  /** Those among the active devices of an audience whose owners may get a decision of their own, in parts. */
+  async *devicesToLookAt(
+    tx: Transaction,
     appId: string,
     { where, values }: AudienceQuery,
-    after: string | null,
-    limit: number,
-  ): Promise<DirectoryDevice[]> {
-    const [cursor, count] = [values.length + 2, values.length + 3];
-    return tx.query<DirectoryDevice>(
-      `SELECT ${DEVICE_COLUMNS}
-       FROM device d LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id
-       WHERE d.app_id = $1 AND d.state = 'active' AND (${where}) AND ($${cursor}::uuid IS NULL OR d.id > $${cursor})
-       ORDER BY d.id LIMIT $${count}`,
-      [appId, ...values, after, limit],
+    { category, now }: { readonly category: string; readonly now: Date },
+  ): AsyncGenerator<readonly DirectoryDevice[]> {
+    const [byCategory, at] = [`$${values.length + 2}`, `$${values.length + 3}`];
+    // A cursor, because all of an audience may be such people.
+    tx.send(
+      `DECLARE to_look_at NO SCROLL CURSOR FOR
+       SELECT d.id
+       FROM (SELECT user_id FROM preference p WHERE p.app_id = $1 AND ${bearsOn.preference(byCategory)}
+             UNION
+             SELECT user_id FROM presence s WHERE s.app_id = $1 AND ${bearsOn.session(at)}) people
+       JOIN device d ON d.app_id = $1 AND d.user_id = people.user_id ${TAGS_OF_OWNER}
+       WHERE d.state = 'active' AND ${where}`,
+      [appId, ...values, category, now],
     );
+    for (let isMore = true; isMore;) {
+      const rows = await tx.query<{ id: string }>(`FETCH ${PART} FROM to_look_at`);
+      const ids = rows.map(({ id }) => id);
+      yield await this.devices(tx, appId, ids, []);
+      isMore = ids.length === PART;
+    }
   }
 
   /** The next people with tags, whether they have a device or not, in the order of their ids. */
@@ -156,7 +186,7 @@ export class Directory {
     const [cursor, count] = [values.length + 2, values.length + 3];
     const rows = await tx.query<{ user_id: string }>(
       `SELECT DISTINCT d.user_id
-       FROM device d LEFT JOIN user_tag t ON t.app_id = d.app_id AND t.user_id = d.user_id
+       FROM device d ${TAGS_OF_OWNER}
        WHERE d.app_id = $1 AND d.state = 'active' AND d.user_id IS NOT NULL AND (${where})
          AND ($${cursor}::text IS NULL OR d.user_id > $${cursor})
        ORDER BY d.user_id LIMIT $${count}`,

@@ -4,7 +4,8 @@ import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
 import { internalId, newId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
-import { isUnavailable, Sql, type SqlRunner } from '../../platform/sql.js';
+import { textArray, uuidArray } from '../../platform/pg-arrays.js';
+import { isUnavailable, Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import type { CopyTemplate } from '../templates/render.js';
 import { TemplatesService } from '../templates/templates.service.js';
@@ -129,18 +130,18 @@ export class EventRouter {
   }
 
   private async routeAll(
-    tx: SqlRunner,
+    tx: Transaction,
     { apps, ids }: RouteNudge,
     surroundings: Surroundings,
     alone: boolean,
   ): Promise<Settlement[]> {
-    const rows = await tx.query<AcceptedEvent>(CLAIM, [apps, ids, alone], 'claim-events');
+    const rows = await tx.query<AcceptedEvent>(CLAIM, [uuidArray(apps), uuidArray(ids), alone], 'claim-events');
     const settled: Settlement[] = [];
     for (const [appId, events] of Map.groupBy(rows, (row) => row.appId)) {
       const facts = surroundings.apps.get(appId) as AppFacts;
       settled.push(...(await this.routeApp(tx, facts, events, surroundings.integrations)));
     }
-    await this.settle(tx, settled);
+    this.settle(tx, settled);
     return settled;
   }
 
@@ -260,18 +261,18 @@ export class EventRouter {
     await this.presence.apply(tx, rows);
   }
 
-  private async settle(tx: SqlRunner, settled: readonly Settlement[]): Promise<void> {
+  private settle(tx: Transaction, settled: readonly Settlement[]): void {
     if (settled.length === 0) return;
     const values = [
       this.clock.now(),
-      settled.map(({ row }) => row.appId),
-      settled.map(({ row }) => row.id),
-      settled.map(({ state }) => state),
-      settled.map(({ reason }) => reason ?? null),
-      settled.map(({ detail }) => detail ?? null),
-      settled.map(({ notificationId }) => notificationId ?? null),
+      uuidArray(settled.map(({ row }) => row.appId)),
+      uuidArray(settled.map(({ row }) => row.id)),
+      textArray(settled.map(({ state }) => state)),
+      textArray(settled.map(({ reason }) => reason ?? null)),
+      textArray(settled.map(({ detail }) => detail ?? null)),
+      uuidArray(settled.map(({ notificationId }) => notificationId ?? null)),
     ];
-    await tx.query(SETTLE, values, 'settle-events');
+    tx.send(SETTLE, values, 'settle-events');
   }
 }
 

@@ -16,6 +16,15 @@ export function routeNudge(events: readonly RoutableEvent[]): RouteNudge {
   };
 }
 
+/** Everything that they name. */
+export function mergedRoutes(nudges: readonly RouteNudge[]): RouteNudge {
+  return {
+    apps: nudges.flatMap(({ apps }) => apps),
+    ids: nudges.flatMap(({ ids }) => ids),
+    integrations: [...new Set(nudges.flatMap(({ integrations }) => integrations))],
+  };
+}
+
 export interface RoutableEvent {
   readonly appId: string;
   readonly id: string;

@@ -109,10 +109,11 @@ interface Sum extends Record<Count, number> {
 /** The deliveries of a batch differ in little: one entry for each combination. */
 function summed(entries: readonly Tally[]): readonly Sum[] {
   const sums = new Map<string, Sum>();
-  for (const { at, channel, platform, ...counts } of entries) {
+  for (const entry of entries) {
+    const { at, channel, platform } = entry;
     const key = `${at.getTime()} ${channel ?? ''} ${platform ?? ''}`;
     const sum = sums.get(key) ?? zeroSum(at, channel || NO_CHANNEL, platform || UNKNOWN_PLATFORM);
-    for (const count of COUNTS) sum[count] += counts[count] ?? 0;
+    for (const count of COUNTS) sum[count] += entry[count] ?? 0;
     sums.set(key, sum);
   }
   return [...sums.values()];

@@ -2,7 +2,8 @@ import type { ChannelClient, CheckResult, SendItem, SendOutcome } from '@bellhop
 import { randomUUID } from 'node:crypto';
 import { type ApnsConfig, type ApnsEnvironment, apnsManifest } from './apns.manifest.js';
 import { ApnsPool, type Flight, NOT_SENT } from './apns.pool.js';
-import { notificationOf, readyItem, type ReadyItem } from './apns.request.js';
+import type { ApnsPayload } from './apns.payload.js';
+import { headersOf, notificationOf, readyItem, type ReadyItem } from './apns.request.js';
 
 /** One item of a call. */
 interface Delivery extends Flight {
@@ -33,6 +34,8 @@ export class ApnsClient implements ChannelClient {
   readonly sender: NonNullable<ChannelClient['sender']> = { send: (items, signal) => this.send(items, signal) };
   private readonly pools = new Map<ApnsEnvironment, ApnsPool>();
   private readonly open = new Set<Promise<unknown>>();
+  /** The headers of a message, built once for all of its devices. */
+  private readonly headers = new WeakMap<ApnsPayload, Readonly<Record<string, string>>>();
   private closed = false;
 
   constructor(private readonly config: ApnsConfig) {}
@@ -75,14 +78,17 @@ export class ApnsClient implements ChannelClient {
   }
 
   private route(item: ReadyItem, flight: Flight): Promise<SendOutcome> {
-    return item.environment === 'unknown' ? this.probe(item, flight) : this.bound(item, item.environment, flight);
+    const { environment } = item;
+    if (environment === 'unknown') return this.probe(item, flight);
+    return environment === this.config.environment
+      ? this.attempt(item, environment, flight)
+      : this.bound(item, environment, flight);
   }
 
   /** A key may be limited to one environment. That is no fault of the integration unless its own is refused. */
   private async bound(item: ReadyItem, environment: ApnsEnvironment, flight: Flight): Promise<SendOutcome> {
     const outcome = await this.attempt(item, environment, flight);
-    const foreign = environment !== this.config.environment && isKeyOfOtherEnvironment(outcome);
-    return foreign ? OTHER_ENVIRONMENT : outcome;
+    return isKeyOfOtherEnvironment(outcome) ? OTHER_ENVIRONMENT : outcome;
   }
 
   /** The default environment, then once the other one, which alone can tell a foreign token from a bad one. */
@@ -101,7 +107,16 @@ export class ApnsClient implements ChannelClient {
   private attempt(item: ReadyItem, environment: ApnsEnvironment, flight: Flight): Promise<SendOutcome> {
     const pool = this.pool(environment);
     if (!pool) return Promise.resolve(KEY_UNUSABLE);
-    return pool.send(notificationOf(item, this.config.bundleId), item.token, flight);
+    return pool.send(notificationOf(item, this.headersFor(item)), item.token, flight);
+  }
+
+  private headersFor(item: ReadyItem): Readonly<Record<string, string>> {
+    let headers = this.headers.get(item.payload);
+    if (!headers) {
+      headers = headersOf(item, this.config.bundleId);
+      this.headers.set(item.payload, headers);
+    }
+    return headers;
   }
 
   /** Undefined when the key cannot sign, which the validation of the settings should have told. */

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { ApnsConfig, ApnsEnvironment } from './apns.manifest.js';
 import { isExpiredProviderToken, isTimeout, type ApnsAnswer } from './apns.outcomes.js';
+import type { ApnsNotification } from './apns.request.js';
 
 /** Options that the library's types leave out; it hands them on to `http2.connect` as they are. */
 type ProviderOptions = apn.ProviderOptions & {
@@ -21,7 +22,9 @@ export class ApnsConnection {
   /** Requests in flight. Kept by the pool, which also counts places it has promised. */
   load = 0;
   private timeouts = 0;
-  private readonly pending = new Set<Promise<unknown>>();
+  /** Calls that have not been answered. */
+  private open = 0;
+  private onIdle: (() => void) | undefined;
   private readonly sockets = new Set<TLSSocket>();
   private readonly provider: apn.Provider;
 
@@ -54,30 +57,25 @@ export class ApnsConnection {
   }
 
   /** One request; a second one when the provider token was too old. Never rejects. */
-  async send(notification: apn.Notification, token: string): Promise<ApnsAnswer> {
-    const answer = await this.request(notification, token);
-    return isExpiredProviderToken(answer) ? this.request(notification, token) : answer;
+  send(notification: ApnsNotification, token: string, again = false): Promise<ApnsAnswer> {
+    this.open++;
+    return this.provider.send(notification as unknown as apn.Notification, token).then(({ sent, failed }) => {
+      const answer = (sent[0] ?? failed[0]) as ApnsAnswer;
+      this.timeouts = isTimeout(answer) ? this.timeouts + 1 : 0;
+      const last = again || !isExpiredProviderToken(answer);
+      // Begun before this one is counted off: a connection that closes waits for both.
+      const result = last ? answer : this.send(notification, token, true);
+      if (--this.open === 0) this.onIdle?.();
+      return result;
+    });
   }
 
   /** Waits for the requests in flight, which the library would cut, then releases sockets and timers. */
   async close(): Promise<void> {
-    while (this.pending.size > 0) await Promise.allSettled(this.pending);
+    if (this.open > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
     // Its promise may never settle: it waits for a peer that may be gone. The sockets are ours to close.
     void this.provider.shutdown();
     await Promise.all([...this.sockets].map(destroy));
-  }
-
-  private async request(notification: apn.Notification, token: string): Promise<ApnsAnswer> {
-    const sending = this.provider.send(notification, token);
-    this.pending.add(sending);
-    try {
-      const { sent, failed } = await sending;
-      const answer = (sent[0] ?? failed[0]) as ApnsAnswer;
-      this.timeouts = isTimeout(answer) ? this.timeouts + 1 : 0;
-      return answer;
-    } finally {
-      this.pending.delete(sending);
-    }
   }
 
   private connect(url: URL): TLSSocket {

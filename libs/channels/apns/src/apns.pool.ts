@@ -1,8 +1,8 @@
 import type { SendOutcome } from '@bellhop/contracts';
-import type apn from '@parse/node-apn';
 import { ApnsConnection } from './apns.connection.js';
 import type { ApnsConfig, ApnsEnvironment } from './apns.manifest.js';
 import { outcomeOf } from './apns.outcomes.js';
+import type { ApnsNotification } from './apns.request.js';
 
 /** How far a request has got. */
 export interface Flight {
@@ -30,7 +30,7 @@ export class ApnsPool {
     this.connections = Array.from({ length: config.connections }, () => new ApnsConnection(config, environment));
   }
 
-  async send(notification: apn.Notification, token: string, flight: Flight): Promise<SendOutcome> {
+  async send(notification: ApnsNotification, token: string, flight: Flight): Promise<SendOutcome> {
     const connection = this.free() ?? (await this.turn());
     try {
       if (flight.signal.aborted) return NOT_SENT;

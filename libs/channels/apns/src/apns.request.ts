@@ -1,5 +1,4 @@
 import type { DeviceTarget, Environment, SendItem, Target } from '@bellhop/contracts';
-import apn from '@parse/node-apn';
 import { DEVICE_TOKEN } from './apns.manifest.js';
 import { type ApnsPayload, type ApnsRefusal, payloadOf, withReceipt } from './apns.payload.js';
 
@@ -13,6 +12,13 @@ export interface ReadyItem {
   /** Lower case, checked: the library puts it into the path as it is. */
   readonly token: string;
   readonly environment: Environment;
+}
+
+/** What the library asks a notification that it sends, and nothing else. Source: lib/provider.js of 8.1.0. */
+export interface ApnsNotification {
+  headers(): Readonly<Record<string, string>>;
+  /** The body. */
+  compile(): string;
 }
 
 const UNSUPPORTED: ApnsRefusal = {
@@ -39,23 +45,17 @@ export function readyItem({ id, target, message, receipt }: SendItem): ReadyItem
   };
 }
 
-/** The request in the words of the library. */
-export function notificationOf({ id, payload, json }: ReadyItem, topic: string): apn.Notification {
-  const { pushType, priority, expiry, collapseId } = payload;
-  return new apn.Notification({
-    pushType,
-    priority,
-    expiry,
-    collapseId,
-    topic,
-    id,
-    // Where the library keeps the JSON it has built: found there, it is not built again for every device.
-    compiled: json,
-  });
+/**
+ * The request as the library asks for it. A notification of its own would be built for every device, field by field, to
+ * end as the headers and the text that are the same for all of them.
+ * @param headers of the message: {@link headersOf}.
+ */
+export function notificationOf({ id, json }: ReadyItem, headers: Readonly<Record<string, string>>): ApnsNotification {
+  return { headers: () => ({ ...headers, 'apns-id': id }), compile: () => json };
 }
 
 /** The headers that depend on the message. */
-export function headersOf({ payload }: ReadyItem, topic: string): Record<string, string> {
+export function headersOf({ payload }: Pick<ReadyItem, 'payload'>, topic: string): Record<string, string> {
   const { pushType, priority, expiry, collapseId } = payload;
   return {
     'apns-push-type': pushType,

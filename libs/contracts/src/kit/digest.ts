@@ -1,8 +1,11 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hash as hashOnce, timingSafeEqual } from 'node:crypto';
 
 type Part = string | Uint8Array;
 
 function hash(algorithm: 'md5' | 'sha1' | 'sha256', parts: readonly Part[]): string {
+  const [only, ...others] = parts;
+  // In one call, which takes a fraction of the time that setting up a digest takes.
+  if (only !== undefined && others.length === 0) return hashOnce(algorithm, only, 'hex');
   const digest = createHash(algorithm);
   for (const part of parts) digest.update(part);
   return digest.digest('hex');

@@ -62,18 +62,25 @@ export const isJsonObject = (text: string): boolean => isRecord(parseJson(text))
 export function parseExactJson(text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
-    // A reviver costs several times the parsing, and most bodies hold nothing that looks like a number.
-    if (!NUMBER.test(text)) return JSON.parse(text);
-    return JSON.parse(text, (_name, value: unknown, context?: { source?: string }) =>
-      typeof value === 'number' ? (context?.source ?? value) : value,
+    const value: unknown = JSON.parse(text);
+    // A reviver costs several times the parsing, and most bodies hold no number.
+    if (!holdsNumber(value)) return value;
+    return JSON.parse(text, (_name, part: unknown, context?: { source?: string }) =>
+      typeof part === 'number' ? (context?.source ?? part) : part,
     );
   } catch {
     return undefined;
   }
 }
 
-/** What a number looks like; the same inside a text does no harm. */
-const NUMBER = /(?:^|[[:,])\s*-?\d/;
+function holdsNumber(value: unknown): boolean {
+  const open = [value];
+  for (let part = open.pop(); part !== undefined; part = open.pop()) {
+    if (typeof part === 'number') return true;
+    if (typeof part === 'object' && part !== null) for (const inner of Object.values(part)) open.push(inner);
+  }
+  return false;
+}
 
 /** True for `{…}`, false for arrays, null and scalars. */
 export function isRecord(value: unknown): value is Record<string, unknown> {

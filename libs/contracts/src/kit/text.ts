@@ -53,9 +53,13 @@ function strip(html: string): string {
 
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
+/** ASCII, Chinese characters and their punctuation, none of which joins another: segmenting them would tell nothing new. */
+const STANDALONE = /^[\x20-\x7e\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e]*$/;
+
 /** Cuts to at most `limit` user-perceived characters, the last of which is an ellipsis when something was cut. */
 export function clipText(text: string, limit: number): string {
   if (text.length <= limit) return text;
+  if (STANDALONE.test(text.slice(0, limit + 1))) return `${text.slice(0, limit - 1)}…`;
   let count = 0;
   let keep = 0;
   for (const { index } of graphemes.segment(text)) {

@@ -105,6 +105,11 @@ export function apnsToken(step: 'ok' | ApnsReason | ApnsFault = 'ok', options: A
   return head + (options.number ?? 0).toString(16).padStart(64 - head.length - ending.length, '0') + ending;
 }
 
+/** The number that {@link apnsToken} was given, below 2^32. */
+export function numberOfToken(token: string): number {
+  return Number.parseInt(token.slice(-16, -8), 16);
+}
+
 /** What the ending of a token asks for, if anything. */
 export function stepOfToken(token: string): ApnsStep | undefined {
   return ENDINGS.get(token.slice(-8));

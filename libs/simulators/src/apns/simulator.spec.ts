@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto';
 import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from 'node:http2';
 import { createAuthority } from '../tls.js';
-import { apnsToken, type ApnsReason } from './behaviour.js';
+import { apnsToken, type ApnsReason, numberOfToken } from './behaviour.js';
 import { apnsTestCredentials, type ApnsCredentials } from './provider-token.js';
 import { type ApnsSimulator, type ApnsSimulatorOptions, startApnsSimulator } from './simulator.js';
 
@@ -146,6 +146,15 @@ describe('the simulated gateway', () => {
     }
     expect(some.requests.map(({ token }) => token)).toEqual([3, 4].map((number) => apnsToken('ok', { number })));
     expect([none.requests, none.acceptedByToken.size, none.counters.accepted]).toEqual([[], 0, 5]);
+  });
+
+  it('tells of tokens that were accepted without keeping anything', async () => {
+    const numbers: number[] = [];
+    const onAccepted = (token: string) => numbers.push(numberOfToken(token));
+    const [, session] = await start({ record: 0, onAccepted });
+    await post(session, to(apnsToken('ok', { number: 3_999_999 })));
+    await post(session, to(apnsToken('Unregistered', { number: 7 })));
+    expect(numbers).toEqual([3_999_999]);
   });
 
   it('complains when the requests a test waits for do not come', async () => {

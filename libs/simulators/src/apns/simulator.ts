@@ -35,6 +35,8 @@ export interface ApnsSimulatorOptions extends GatekeeperOptions {
   readonly record?: number;
   /** Destroys a connection at every so-manieth of its requests, before that one is answered. */
   readonly dropEvery?: number;
+  /** Told of every push when it is accepted; the cheap way to count what {@link record} would keep. */
+  readonly onAccepted?: (token: string) => void;
   /** Port of the control endpoint, 0 for any; absent: none. */
   readonly controlPort?: number;
 }
@@ -219,6 +221,7 @@ export class ApnsSimulator {
   }
 
   private note(exchange: Exchange, answer: string): void {
+    if (answer === '200') this.options.onAccepted?.(exchange.token);
     if (!this.ledger.journal.keeps) return this.ledger.journal.count(answer);
     const { connection, token, headers, payload } = exchange;
     this.ledger.keep({ connection: connection.number, token, headers, payload, at: new Date(), answer });

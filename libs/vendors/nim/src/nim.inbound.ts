@@ -35,7 +35,8 @@ export class NimInbound implements InboundAdapter<NimConfig> {
     if (appkey !== undefined && appkey !== config.appKey) return refuse('mismatch', 'nim.app_key_mismatch');
     if (!curtime || !md5 || !checksum) return refuse('missing', 'nim.signature_missing');
     if (!sameHex(md5, md5Hex(request.body))) return refuse('mismatch', 'nim.md5_mismatch');
-    if (!sameHex(checksum, sha1Hex(config.appSecret, md5, curtime))) return refuse('mismatch', 'nim.checksum_invalid');
+    if (!sameHex(checksum, sha1Hex(config.appSecret + md5 + curtime)))
+      return refuse('mismatch', 'nim.checksum_invalid');
     const age = Math.abs(now.getTime() - (unixMillis(curtime) ?? Infinity));
     const isStale = config.toleranceSeconds > 0 && age > config.toleranceSeconds * 1000;
     return isStale ? refuse('stale', 'nim.curtime_stale') : accept(request);

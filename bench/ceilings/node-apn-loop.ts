@@ -4,7 +4,7 @@
  */
 import apn from '@parse/node-apn';
 import { serve } from '../support/worker.js';
-import type { Gateway } from './gateway.js';
+import type { Gateway } from '../support/gateway.js';
 
 export interface LoopTask {
   readonly tokens: readonly string[];
