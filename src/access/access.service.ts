@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { IsNull, LessThan, Repository } from 'typeorm';
 import { Clock } from '../platform/clock.js';
 import { Environment } from '../platform/env.js';
+import { FreshCache } from '../platform/fresh-cache.js';
 import { newId } from '../platform/ids.js';
 import type { PageLoader } from '../platform/pagination.js';
 import { ApiKey, type Scope } from './api-key.entity.js';
@@ -37,13 +38,16 @@ export interface IssuedKey {
 export class AccessService {
   private readonly logger = new Logger(AccessService.name);
   private readonly cache = new KeyCache();
+  private readonly recent: FreshCache<App>;
 
   constructor(
     @InjectRepository(App) private readonly apps: Repository<App>,
     @InjectRepository(ApiKey) private readonly keys: Repository<ApiKey>,
     private readonly environment: Environment,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.recent = new FreshCache(clock);
+  }
 
   /** Who presents this key; undefined when it is unknown, expired or revoked. */
   async authenticate(key: string): Promise<Caller | undefined> {
@@ -68,10 +72,17 @@ export class AccessService {
     return app;
   }
 
+  /** The same for those who ask again and again: what another process has changed is seen after two seconds. */
+  recentApp(appId: string): Promise<App> {
+    return this.recent.get(appId, () => this.getApp(appId));
+  }
+
   /** Changes the given fields. @throws {NotFoundError} */
   async updateApp(appId: string, changes: Partial<NewApp>): Promise<App> {
     const app = await this.getApp(appId);
-    return this.apps.save(this.apps.merge(app, changes));
+    const changed = await this.apps.save(this.apps.merge(app, changes));
+    this.recent.forget(appId);
+    return changed;
   }
 
   readonly loadApps: PageLoader<App> = (before, take) =>

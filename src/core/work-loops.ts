@@ -6,22 +6,21 @@ import { TAG_QUEUE, type TagNudge } from './audiences/tag-mirror.nudge.js';
 import { TagMirror } from './audiences/tag-mirror.js';
 import { PLAN_QUEUE, type PlanNudge } from './broadcasts/plan.nudge.js';
 import { SlicePlanner } from './broadcasts/slice-planner.js';
-import { DELIVER_QUEUE, type DeliverNudge } from './delivery/deliver.nudge.js';
+import { DELIVER_QUEUE, DELIVERED_TOGETHER, type DeliverNudge } from './delivery/deliver.nudge.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
 import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackStore } from './inbound/callback-store.js';
 import { EventRouter } from './routing/event-router.js';
-import { mergedRoutes, ROUTE_QUEUE, type RouteNudge } from './routing/route.nudge.js';
+import { ROUTE_QUEUE, ROUTED_TOGETHER, type RouteNudge } from './routing/route.nudge.js';
 import { WebhookSweep } from './webhooks/webhook-sweep.js';
 import { WebhookWorker } from './webhooks/webhook-worker.js';
 import { WEBHOOK_QUEUE, type WebhookNudge } from './webhooks/webhook.nudge.js';
 
 const QUEUES = [ROUTE_QUEUE, PLAN_QUEUE, DELIVER_QUEUE, TAG_QUEUE, WEBHOOK_QUEUE];
 /** Nudges of a queue, and of one lane of it, that this process handles at once. */
-const ROUTERS = { concurrency: 2 };
-/** A callback every millisecond makes hundreds of nudges a second: routed one by one they would cost as many transactions. */
-const MERGED_ROUTES = { most: 16, merge: mergedRoutes };
+/** One by one: two would wait for each other as soon as they share a conversation. */
+const ROUTERS = { concurrency: 1, fetched: 16 };
 const PLANNERS = { concurrency: 2, laneConcurrency: 1 };
 const DELIVERERS = { concurrency: 8, laneConcurrency: 4 };
 const MIRRORS = { concurrency: 2, laneConcurrency: 1 };
@@ -53,9 +52,14 @@ export class WorkLoops {
     await this.queue.start(QUEUES);
     this.metrics.reportQueueDepth(() => this.queue.depths());
     if (this.environment.role === 'api') return;
-    await this.queue.work<RouteNudge>(ROUTE_QUEUE, ROUTERS, (nudge) => this.router.route(nudge), MERGED_ROUTES);
+    await this.queue.work<RouteNudge>(ROUTE_QUEUE, ROUTERS, (nudge) => this.router.route(nudge), ROUTED_TOGETHER);
     await this.queue.work<PlanNudge>(PLAN_QUEUE, PLANNERS, (nudge) => this.planner.plan(nudge));
-    await this.queue.work<DeliverNudge>(DELIVER_QUEUE, DELIVERERS, (nudge) => this.deliverer.deliver(nudge));
+    await this.queue.work<DeliverNudge>(
+      DELIVER_QUEUE,
+      DELIVERERS,
+      (nudge) => this.deliverer.deliver(nudge),
+      DELIVERED_TOGETHER,
+    );
     await this.queue.work<TagNudge>(TAG_QUEUE, MIRRORS, (nudge) => this.mirror.mirror(nudge));
     await this.queue.work<WebhookNudge>(WEBHOOK_QUEUE, WEBHOOKS, (nudge) => this.webhooks.deliver(nudge));
     await this.sweep();

@@ -1,7 +1,11 @@
 import { sha256Hex } from '@bellhop/contracts';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Job, PgBoss } from 'pg-boss';
-import type { SqlRunner } from './sql.js';
+import { Hands, type Merging, type WorkerOptions } from './hands.js';
+import { Sql, type SqlRunner, type Transaction, unanswered } from './sql.js';
+
+export type { Merging, WorkerOptions } from './hands.js';
 
 /** A batch of work. Losing or repeating one changes nothing that matters: the rows it names hold the truth. */
 export interface Nudge<T extends object> {
@@ -13,19 +17,6 @@ export interface Nudge<T extends object> {
   readonly lane?: string;
 }
 
-export interface WorkerOptions {
-  readonly concurrency: number;
-  /** Of one lane, in this process. */
-  readonly laneConcurrency?: number;
-}
-
-/** How to make one of the nudges that are fetched together: for work that costs little more for many than for one. */
-export interface Merging<T extends object> {
-  /** Nudges that are fetched at once. */
-  readonly most: number;
-  readonly merge: (nudges: readonly T[]) => T;
-}
-
 /** Since when the oldest nudge of a lane that is due has been in the queue; lanes without one are absent. */
 export type LaneTimes = ReadonlyMap<string, Date>;
 
@@ -35,8 +26,12 @@ const WAITING_SINCE = `
 
 /** Seconds that a busy worker may go without a sign of life before its nudge is given to another; the engine's minimum. */
 const HEARTBEAT_SECONDS = 10;
-/** Nudges that are fetched and handled together; the engine looks again at once only after a fetch of two or more. */
-const FETCH = 2;
+const RETRY_SECONDS = 1;
+const POLL_SECONDS = 0.5;
+/** Every nudge by itself. */
+const SINGLY = { most: 1, sizeOf: () => 1, merge: <T>(nudges: readonly T[]): T => nudges[0] as T };
+/** The engine looks again at once only after a fetch of two or more. */
+const FETCHED = 2;
 
 /** The engine writes one statement per queue: prepared under a name, it is read and planned once per connection. */
 const names = new Map<string, string>();
@@ -55,9 +50,14 @@ function nameOf(statement: string): string {
 export class Queue implements OnApplicationShutdown {
   private readonly log = new Logger(Queue.name);
   private readonly boss: PgBoss;
+  /** Of the queues that this process works at. */
+  private readonly hands = new Map<string, Hands<object>>();
   private started = false;
 
-  constructor(connectionString: string) {
+  constructor(
+    connectionString: string,
+    private readonly sql: Sql,
+  ) {
     this.boss = new PgBoss({
       connectionString,
       application_name: 'bellhop-queue',
@@ -79,7 +79,7 @@ export class Queue implements OnApplicationShutdown {
         notify: true,
         partition: true,
         retryLimit: 3,
-        retryDelay: 1,
+        retryDelay: RETRY_SECONDS,
         retryBackoff: true,
         retryDelayMax: 60,
         heartbeatSeconds: HEARTBEAT_SECONDS,
@@ -89,8 +89,16 @@ export class Queue implements OnApplicationShutdown {
     }
   }
 
-  /** Writes nudges in the transaction of `tx`: they exist exactly when its rows do. */
-  async enqueue(tx: SqlRunner, queue: string, nudges: readonly Nudge<object>[]): Promise<void> {
+  /**
+   * Nudges that exist exactly when the rows of `tx` do: with free hands this process takes them from itself as soon as
+   * it is committed, else the engine keeps them. What a process that dies held is found by the sweep.
+   */
+  async enqueue(tx: Transaction, queue: string, nudges: readonly Nudge<object>[]): Promise<void> {
+    const others = nudges.filter((nudge) => !this.takes(tx, queue, nudge));
+    await this.store(unanswered(tx), queue, others);
+  }
+
+  private async store(runner: SqlRunner, queue: string, nudges: readonly Nudge<object>[]): Promise<void> {
     if (nudges.length === 0) return;
     const jobs = nudges.map(({ data, startAfter, priority, lane }) => ({
       data,
@@ -99,38 +107,63 @@ export class Queue implements OnApplicationShutdown {
       ...(lane && { group: { id: lane } }),
     }));
     await this.boss.insert(queue, jobs, {
-      db: { executeSql: async (text, values) => ({ rows: await tx.query(text, values, nameOf(text)) }) },
+      db: { executeSql: async (text, values) => ({ rows: await runner.query(text, values, nameOf(text)) }) },
     });
   }
 
-  /** A rejection of `handler` brings the nudge back with growing delay. */
+  /**
+   * A rejection of `handler` brings the nudge back with growing delay.
+   * @param merging absent: every nudge is handled by itself.
+   */
   async work<T extends object>(
     queue: string,
-    options: WorkerOptions,
+    { fetched = FETCHED, ...options }: WorkerOptions,
     handler: (data: T) => Promise<void>,
-    merging?: Merging<T>,
+    merging: Merging<T> = SINGLY,
   ): Promise<void> {
+    const hands = new Hands<T>((data) => this.attempt(queue, data, handler), options, merging);
+    this.hands.set(queue, hands as unknown as Hands<object>);
     await this.boss.work<T>(
       queue,
       {
-        localConcurrency: merging ? options.concurrency : Math.ceil(options.concurrency / FETCH),
-        batchSize: merging?.most ?? FETCH,
+        localConcurrency: Math.ceil(options.concurrency / fetched),
+        batchSize: fetched,
         // Without this a worker sits out its poll after every fetch, however much is waiting.
         burstWhenBatchFull: true,
         ...(options.laneConcurrency && { localGroupConcurrency: options.laneConcurrency }),
         // Woken by NOTIFY; the poll serves retries and delayed nudges.
-        pollingIntervalSeconds: 0.5,
-        notifyPollingIntervalSeconds: 0.5,
+        pollingIntervalSeconds: POLL_SECONDS,
+        notifyPollingIntervalSeconds: POLL_SECONDS,
       },
       async (jobs: Job<T>[]) => {
-        const nudges = jobs.map(({ data }) => data);
-        const work = merging ? [merging.merge(nudges)] : nudges;
-        const ended = await Promise.allSettled(work.map((data) => this.attempt(queue, data, handler)));
+        const ended = await Promise.allSettled(jobs.map(({ data, groupId }) => hands.do(data, groupId ?? undefined)));
         const failure = ended.find((end) => end.status === 'rejected');
         // Its neighbours come back with it, and find nothing left to do.
         if (failure) throw failure.reason;
       },
     );
+  }
+
+  /** @returns whether this process takes the nudge from itself once it is committed. */
+  private takes(tx: Transaction, queue: string, nudge: Nudge<object>): boolean {
+    const { data, startAfter, lane } = nudge;
+    const hands = this.hands.get(queue);
+    if (startAfter || !hands?.promise(data, lane)) return false;
+    tx.onEnd((committed) => {
+      if (!committed) hands.break(data, lane);
+      // What fails here is the engine's from then on, which tries it again and again.
+      else hands.keep(data, lane).catch(() => this.bringBack(queue, nudge));
+    });
+    return true;
+  }
+
+  private async bringBack(queue: string, nudge: Nudge<object>): Promise<void> {
+    const startAfter = new Date(Date.now() + RETRY_SECONDS * 1000);
+    try {
+      await this.store(this.sql, queue, [{ ...nudge, startAfter }]);
+    } catch (error) {
+      this.log.warn({ queue, cause: (error as Error).message }, 'Work waits for the sweep');
+    }
   }
 
   private async attempt<T extends object>(queue: string, data: T, handler: (data: T) => Promise<void>): Promise<void> {
@@ -148,7 +181,7 @@ export class Queue implements OnApplicationShutdown {
     return new Map(lanes.map(({ lane, since }) => [lane, since]));
   }
 
-  /** Nudges that wait or run, per queue. */
+  /** Nudges that wait or run, per queue; without those that processes take from themselves. */
   async depths(): Promise<Record<string, number>> {
     const queues = await this.boss.getQueues();
     return Object.fromEntries(queues.map(({ name, queuedCount, activeCount }) => [name, queuedCount + activeCount]));
@@ -158,7 +191,9 @@ export class Queue implements OnApplicationShutdown {
   async stop(graceMs: number): Promise<void> {
     if (!this.started) return;
     this.started = false;
-    await this.boss.stop({ graceful: true, timeout: graceMs, close: true });
+    const closed = Promise.all([...this.hands.values()].map((hands) => hands.close()));
+    const engine = this.boss.stop({ graceful: true, timeout: graceMs, close: true });
+    await Promise.all([engine, Promise.race([closed, pause(graceMs, undefined, { ref: false })])]);
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -15,6 +15,8 @@ export interface Transaction extends SqlRunner {
   send(text: string, values?: readonly unknown[], name?: string): void;
   /** For a statement whose answer is read after COMMIT. Who never reads it hears of its fault from the transaction. */
   answerLater<R extends QueryResultRow>(text: string, values?: readonly unknown[], name?: string): Promise<R[]>;
+  /** For what follows in memory: it is told whether the transaction is known to be committed. It must not throw. */
+  onEnd(follow: (committed: boolean) => void): void;
 }
 
 /** Runs statements without waiting for their answers, for those who expect none. */
@@ -52,8 +54,10 @@ export class Sql implements SqlRunner {
       const result = await work(tx);
       tx.send('COMMIT');
       await tx.settled();
+      tx.end(true);
       return result;
     } catch (error) {
+      tx.end(false);
       await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
       throw tx.fault ?? error;
     } finally {
@@ -71,6 +75,7 @@ class OpenTransaction implements Transaction {
   /** Of the first statement that failed; the server refuses all that follow it with words that say nothing. */
   fault: Error | undefined;
   private readonly sent: Promise<unknown>[] = [];
+  private readonly follows: ((committed: boolean) => void)[] = [];
 
   constructor(private readonly client: PoolClient) {}
 
@@ -93,6 +98,14 @@ class OpenTransaction implements Transaction {
     // `fault` keeps what it was; settled() tells.
     this.sent.push(answer.catch(() => undefined));
     return answer;
+  }
+
+  onEnd(follow: (committed: boolean) => void): void {
+    this.follows.push(follow);
+  }
+
+  end(committed: boolean): void {
+    for (const follow of this.follows) follow(committed);
   }
 
   /** By callback: the driver's own promise keeps the values of each statement until a full garbage collection. */

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { Metrics } from '../../platform/metrics.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type Transaction } from '../../platform/sql.js';
 import { Lease } from '../work/lease.js';
 import { findActive } from '../integrations/active-integration.js';
 import { ChannelClients } from '../integrations/channel-clients.js';
@@ -52,7 +52,7 @@ export class TagMirror {
   }
 
   /** Nudges for people whose nudge was lost, in the transaction of the sweep. @returns how many integrations. */
-  async nudgeLost(tx: SqlRunner, now: Date, lost: Date): Promise<number> {
+  async nudgeLost(tx: Transaction, now: Date, lost: Date): Promise<number> {
     const due = await lostTags(tx, now, lost);
     await this.queue.enqueue(tx, TAG_QUEUE, tagNudges(due));
     return due.length;
@@ -146,7 +146,7 @@ export class TagMirror {
   }
 
   /** While the vendor takes nobody, the others wait as well: they would only be refused. */
-  private async comeBack(tx: SqlRunner, nudge: TagNudge, judged: readonly Judged[], anyDue: boolean): Promise<void> {
+  private async comeBack(tx: Transaction, nudge: TagNudge, judged: readonly Judged[], anyDue: boolean): Promise<void> {
     const times = judged.flatMap(({ verdict }) => ('notBefore' in verdict ? (verdict.notBefore?.getTime() ?? []) : []));
     const later = [...new Set(times)].map((time) => new Date(time));
     const stalled = times.length === judged.length;

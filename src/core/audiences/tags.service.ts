@@ -4,7 +4,7 @@ import { Repository } from 'typeorm';
 import { Clock } from '../../platform/clock.js';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
 import { PluginRegistry } from '../registry/plugin-registry.js';
 import { TAG_QUEUE, tagNudges } from './tag-mirror.nudge.js';
 import { readTags, readUsers } from './tag-rules.js';
@@ -63,7 +63,7 @@ export class TagsService {
    * Any number of changes in one statement, and with them, in the same transaction, word to every vendor that is to
    * have our tags.
    */
-  async replace(tx: SqlRunner, appId: string, changes: readonly TagChange[]): Promise<void> {
+  async replace(tx: Transaction, appId: string, changes: readonly TagChange[]): Promise<void> {
     if (changes.length === 0) return;
     const rows = changes.map(({ userIds, tags, version }) => ({ userIds, tags: [...new Set(tags)], version }));
     const values = [appId, JSON.stringify(rows), this.clock.now(), this.keepers()];

@@ -2,7 +2,7 @@ import { TooManyCallsError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { newId } from '../../platform/ids.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
 import type { Content } from '../notifications/content.js';
 import type { Notification } from '../notifications/notification.entity.js';
 import { ledgerOf, QuotaLedger } from '../quotas/quota-ledger.js';
@@ -71,7 +71,7 @@ export class NotificationIntake {
    * @returns the id (UUID).
    */
   async begin(
-    tx: SqlRunner,
+    tx: Transaction,
     context: PlanContext,
     request: Omit<NotificationRequest, 'channel' | 'schedule'>,
     origin: CommandOrigin,

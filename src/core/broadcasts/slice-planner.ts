@@ -4,7 +4,7 @@ import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
 import { publicId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner } from '../../platform/sql.js';
+import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import type { Notification } from '../notifications/notification.entity.js';
 import { AudienceSlices } from '../routing/audience-slices.js';
@@ -133,7 +133,7 @@ export class SlicePlanner {
    * The first slice, in the transaction that writes the notification; a nudge goes out when there is more.
    * @returns the deliveries to named people and through vendors, each with its id.
    */
-  async planFirst(tx: SqlRunner, row: PlannableNotification, route: PlanRoute): Promise<readonly PlannedDelivery[]> {
+  async planFirst(tx: Transaction, row: PlannableNotification, route: PlanRoute): Promise<readonly PlannedDelivery[]> {
     const walk = this.walkOf(row, route);
     const { planned, more } = await this.planSlice(tx, row, route, walk);
     if (more) await this.nudge(tx, [{ appId: row.appId, notificationId: row.id }]);
@@ -160,7 +160,7 @@ export class SlicePlanner {
   }
 
   private async planSlice(
-    tx: SqlRunner,
+    tx: Transaction,
     row: PlannableNotification,
     route: PlanRoute,
     walk: DeviceWalk | undefined,
@@ -183,7 +183,7 @@ export class SlicePlanner {
 
   /** Devices whose owners nothing is to be said about share the plan of their kind; the others are decided one by one. */
   private async writeWalked(
-    tx: SqlRunner,
+    tx: Transaction,
     row: PlannableNotification,
     context: PlanContext,
     walk: DeviceWalk,
@@ -203,7 +203,7 @@ export class SlicePlanner {
   }
 
   private async writeListed(
-    tx: SqlRunner,
+    tx: Transaction,
     row: PlannableNotification,
     { context, channel }: PlanRoute,
   ): Promise<WrittenSlice> {
@@ -225,7 +225,7 @@ export class SlicePlanner {
     return query && new DeviceWalk(appId, query);
   }
 
-  async nudge(tx: SqlRunner, nudges: readonly PlanNudge[], startAfter?: Date): Promise<void> {
+  async nudge(tx: Transaction, nudges: readonly PlanNudge[], startAfter?: Date): Promise<void> {
     await this.queue.enqueue(
       tx,
       PLAN_QUEUE,
@@ -242,7 +242,7 @@ export class SlicePlanner {
     return { context: { app, channels, now }, channel };
   }
 
-  private async announceDone(tx: SqlRunner, appId: string, id: string, at: Date): Promise<void> {
+  private async announceDone(tx: Transaction, appId: string, id: string, at: Date): Promise<void> {
     const data = { notificationId: publicId('ntf', id) };
     await this.webhooks.announce(tx, appId, [{ type: 'notification.done', data, at }]);
   }

@@ -1,5 +1,5 @@
 import { chunks } from '@bellhop/contracts';
-import type { Nudge } from '../../platform/queue.js';
+import type { Merging, Nudge } from '../../platform/queue.js';
 import type { Priority } from '../notifications/notification.entity.js';
 
 export const DELIVER_QUEUE = 'deliver';
@@ -12,6 +12,13 @@ export interface DeliverNudge {
   readonly integrationId: string;
   readonly ids: readonly string[];
 }
+
+/** Those of one lane go through the same integration. */
+export const DELIVERED_TOGETHER: Merging<DeliverNudge> = {
+  most: BATCH_SIZE,
+  sizeOf: ({ ids }) => ids.length,
+  merge: (nudges) => ({ ...(nudges[0] as DeliverNudge), ids: nudges.flatMap(({ ids }) => ids) }),
+};
 
 export interface DueDelivery {
   readonly id: string;

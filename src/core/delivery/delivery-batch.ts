@@ -52,18 +52,51 @@ export interface ClaimedBatch {
 }
 
 // Plans that are kept were made for a table of another size, and one for a few rows reads all of a table that has grown.
-// So the statements over hundreds of deliveries are planned for what they find, and kept from guessing: an estimate that
-// is wrong, because nothing has counted the new rows, must not turn their keys into a join over all rows of the app. The
-// rows of a batch lie together, which is why pages cost no more at random.
-const PLAN_ANEW = `
-  SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true)`;
-const PLAN_AS_USUAL = `SELECT set_config('plan_cache_mode', 'auto', true)`;
+// So statements over hundreds of deliveries are planned for what they find, and kept from guessing: an estimate that is
+// wrong, because nothing has counted the new rows, must not turn their keys into a join over all rows of the app. The
+// rows of a batch lie together, which is why pages cost no more at random. For a few deliveries planning costs more than
+// the work: their plan is kept, and can be nothing but a look-up of each key.
+const PLANNING = {
+  many: { plan_cache_mode: 'force_custom_plan', random_page_cost: '1.1' },
+  few: {
+    plan_cache_mode: 'force_generic_plan',
+    enable_seqscan: 'off',
+    enable_hashjoin: 'off',
+    enable_mergejoin: 'off',
+    enable_bitmapscan: 'off',
+  },
+} as const;
+const FEW = 100;
 
-/** Runs a statement over hundreds of deliveries. */
-function queryRows<R extends object>(tx: Transaction, text: string, values: readonly unknown[], name: string) {
-  tx.send(PLAN_ANEW, [], 'plan-anew');
-  const rows = tx.query<R>(text, values, name);
-  tx.send(PLAN_AS_USUAL, [], 'plan-as-usual');
+const settings = (of: Readonly<Record<string, string>>): string =>
+  `SELECT ${Object.entries(of)
+    .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+    .join(', ')}`;
+
+const PLAN = { many: settings(PLANNING.many), few: settings(PLANNING.few) };
+const PLAN_AS_USUAL = {
+  many: settings({ plan_cache_mode: 'auto' }),
+  few: settings({
+    plan_cache_mode: 'auto',
+    enable_seqscan: 'on',
+    enable_hashjoin: 'on',
+    enable_mergejoin: 'on',
+    enable_bitmapscan: 'on',
+  }),
+};
+
+/** Runs a statement over deliveries. @param count of them. */
+function queryRows<R extends object>(
+  tx: Transaction,
+  count: number,
+  text: string,
+  values: readonly unknown[],
+  name: string,
+) {
+  const size = count > FEW ? 'many' : 'few';
+  tx.send(PLAN[size], [], `plan-${size}`);
+  const rows = tx.query<R>(text, values, `${name}-${size}`);
+  tx.send(PLAN_AS_USUAL[size], [], `plan-as-usual-${size}`);
   return rows;
 }
 
@@ -126,7 +159,7 @@ export async function claimBatch(
 ): Promise<ClaimedBatch> {
   const claimId = newId();
   const values = [appId, uuidArray(ids), integrationId, now, leaseUntil, claimId];
-  const rows = await queryRows<ClaimedRow>(tx, CLAIM, values, 'claim-deliveries');
+  const rows = await queryRows<ClaimedRow>(tx, ids.length, CLAIM, values, 'claim-deliveries');
   if (rows.length === 0) return { claimId, deliveries: [] };
   // Apart, because hundreds of rows may share one content: it travels and is parsed once.
   const notificationIds = uuidArray([...new Set(rows.map(({ notificationId }) => notificationId))]);
@@ -215,6 +248,7 @@ export async function recordBatch<R extends Result>(
   const places = new Map(attempts.map((attempt, i) => [attempt, i + 1]));
   const [row] = await queryRows<{ ids: string[] | null }>(
     tx,
+    results.length,
     RECORD,
     [
       appId,

@@ -111,7 +111,7 @@ export class DeliveryRecorder {
       const priority = byId.get(id)?.notification.priority ?? 'normal';
       return notBefore ? [{ id, appId, integrationId, priority, notBefore }] : [];
     });
-    await this.queue.enqueue(unanswered(tx), DELIVER_QUEUE, deliverNudges(due));
+    await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
     return new Set(recorded.map(({ id }) => id));
   }
 

@@ -144,7 +144,7 @@ export class Sweeper {
     });
   }
 
-  private async nudgeAgain(tx: SqlRunner): Promise<void> {
+  private async nudgeAgain(tx: Transaction): Promise<void> {
     const now = this.clock.now();
     const lost = this.lostBefore(now);
     const unrouted = await this.nudgeUnrouted(tx, lost);
@@ -225,7 +225,7 @@ export class Sweeper {
     for (const { app_id: appId, id } of rows) await this.control.finishCancel(appId, id);
   }
 
-  private async nudgeUnrouted(tx: SqlRunner, before: Date): Promise<number> {
+  private async nudgeUnrouted(tx: Transaction, before: Date): Promise<number> {
     const rows = await tx.query<RoutableEvent & object>(UNROUTED, [before, LIMIT]);
     const nudges = chunks(rows, 256).map((chunk) => ({ data: routeNudge(chunk) }));
     await this.queue.enqueue(tx, ROUTE_QUEUE, nudges);

@@ -2,7 +2,7 @@ import { sha256Hex } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { isUnavailable, Sql, type Transaction, unanswered } from '../../platform/sql.js';
+import { isUnavailable, Sql, type Transaction } from '../../platform/sql.js';
 import { ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
 import type { CallbackDraft, StoreResult } from './callback.js';
 import { type Draft, insertDrafts, reusedProofs, withoutRepeats } from './callback-sql.js';
@@ -94,7 +94,7 @@ export class CallbackStore {
       id,
       integrationId,
     }));
-    await this.queue.enqueue(unanswered(tx), ROUTE_QUEUE, [{ data: routeNudge(events) }]);
+    await this.queue.enqueue(tx, ROUTE_QUEUE, [{ data: routeNudge(events) }]);
   }
 }
 

@@ -2,7 +2,7 @@ import type { SendOutcome } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { publicId } from '../../platform/ids.js';
-import type { SqlRunner } from '../../platform/sql.js';
+import type { Transaction } from '../../platform/sql.js';
 import { WebhookOutbox } from '../webhooks/webhook-outbox.js';
 import { IntegrationCache, type OpenedIntegration } from './integration-cache.js';
 
@@ -33,7 +33,7 @@ export class PauseSwitch {
   ) {}
 
   /** Unless somebody has changed or paused the integration since it was opened. */
-  async pause(tx: SqlRunner, { row }: OpenedIntegration, { reason, detail }: IntegrationPause): Promise<void> {
+  async pause(tx: Transaction, { row }: OpenedIntegration, { reason, detail }: IntegrationPause): Promise<void> {
     const { appId, id, revision, plugin } = row;
     const now = this.clock.now();
     const paused = await tx.query(

@@ -1,6 +1,6 @@
 import type { PushRequest, TagCommand } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
-import type { SqlRunner } from '../../platform/sql.js';
+import type { SqlRunner, Transaction } from '../../platform/sql.js';
 import { type TagChange, TagsService } from '../audiences/tags.service.js';
 import { NotificationIntake } from '../broadcasts/notification-intake.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
@@ -36,7 +36,7 @@ export class CommandRouter {
 
   /** In the order in which they came: a push sees the tags that were set before it, and none that were set after it. */
   async carryOut(
-    tx: SqlRunner,
+    tx: Transaction,
     context: PlanContext,
     rows: readonly AcceptedEvent[],
     opened: ReadonlyMap<string, OpenedIntegration>,
@@ -75,7 +75,7 @@ export class CommandRouter {
   }
 
   private begin(
-    tx: SqlRunner,
+    tx: Transaction,
     context: PlanContext,
     { id: eventId, integrationId, event }: AcceptedEvent,
     { audience, content }: PushRequest,

@@ -3,7 +3,7 @@ import { newId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { jsonbArray, textArray, timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
 import { Queue } from '../../platform/queue.js';
-import type { SqlRunner } from '../../platform/sql.js';
+import type { SqlRunner, Transaction } from '../../platform/sql.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
 import type { Priority } from '../notifications/notification.entity.js';
 import { Tallies } from '../statistics/tallies.js';
@@ -69,7 +69,7 @@ export class DeliveryWriter {
 
   /** @param written deliveries that stand in the table already, to be told together with these. */
   async write(
-    tx: SqlRunner,
+    tx: Transaction,
     appId: string,
     now: Date,
     planned: readonly PlannedDelivery[],
@@ -104,7 +104,7 @@ export class DeliveryWriter {
   }
 
   /** Counts deliveries, and nudges those who send them. */
-  private async tell(tx: SqlRunner, appId: string, now: Date, written: readonly WrittenDeliveries[]): Promise<void> {
+  private async tell(tx: Transaction, appId: string, now: Date, written: readonly WrittenDeliveries[]): Promise<void> {
     if (written.length === 0) return;
     await this.tallies.add(
       tx,

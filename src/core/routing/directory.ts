@@ -81,13 +81,15 @@ export class Directory {
   /** People by user id; somebody of whom nothing is known is there with empty lists. */
   async people(tx: SqlRunner, appId: string, userIds: readonly string[]): Promise<Map<string, Person>> {
     if (userIds.length === 0) return new Map();
-    const devices = await tx.query<DirectoryDevice>(
-      `SELECT ${DEVICE_COLUMNS} FROM device d WHERE app_id = $1 AND user_id = ANY($2) ORDER BY id`,
-      [appId, userIds],
-      'devices-of-users',
-    );
+    const [devices, people] = await Promise.all([
+      tx.query<DirectoryDevice>(
+        `SELECT ${DEVICE_COLUMNS} FROM device d WHERE app_id = $1 AND user_id = ANY($2) ORDER BY id`,
+        [appId, userIds],
+        'devices-of-users',
+      ),
+      this.habits(tx, appId, userIds),
+    ]);
     const devicesBy = Map.groupBy(devices, ({ userId }) => userId);
-    const people = await this.habits(tx, appId, userIds);
     return new Map(
       [...people].map(([userId, person]) => [userId, { ...person, devices: devicesBy.get(userId) ?? [] }]),
     );
@@ -97,17 +99,19 @@ export class Directory {
   async habits(tx: SqlRunner, appId: string, userIds: readonly string[]): Promise<Map<string, Person>> {
     if (userIds.length === 0) return new Map();
     const values = [appId, userIds];
-    const sessions = await tx.query<Session & { userId: string }>(
-      `SELECT user_id AS "userId", source, session, state, client, observed_at AS "observedAt", expires_at AS "expiresAt"
-       FROM presence WHERE app_id = $1 AND user_id = ANY($2)`,
-      values,
-      'sessions-of-users',
-    );
-    const preferences = await tx.query<Record<string, unknown> & { user_id: string }>(
-      'SELECT * FROM preference WHERE app_id = $1 AND user_id = ANY($2)',
-      values,
-      'preferences-of-users',
-    );
+    const [sessions, preferences] = await Promise.all([
+      tx.query<Session & { userId: string }>(
+        `SELECT user_id AS "userId", source, session, state, client, observed_at AS "observedAt", expires_at AS "expiresAt"
+         FROM presence WHERE app_id = $1 AND user_id = ANY($2)`,
+        values,
+        'sessions-of-users',
+      ),
+      tx.query<Record<string, unknown> & { user_id: string }>(
+        'SELECT * FROM preference WHERE app_id = $1 AND user_id = ANY($2)',
+        values,
+        'preferences-of-users',
+      ),
+    ]);
     const sessionsBy = Map.groupBy(sessions, ({ userId }) => userId);
     const preferenceBy = new Map(preferences.map((row) => [row.user_id, preferenceOf(row)]));
     return new Map(

@@ -24,25 +24,32 @@ const EVENT_TTL_MS = 24 * 60 * 60_000;
 
 // Whoever handles a conversation handles everything of it that waits, oldest first: two workers keep the order,
 // because the second waits for the rows of the first and then finds them settled.
+//
+// Each key is looked up by itself, whatever the statistics say: how many events wait changes from one moment to the next,
+// and a plan that is kept for few would compare all of them with each other when there are many.
 const CLAIM = `
-  WITH named AS (
-    SELECT e.app_id, e.id, e.integration_id, e.conversation
-    FROM unnest($1::uuid[], $2::uuid[]) AS nudge (app_id, id) JOIN inbound_event e USING (app_id, id)
-    WHERE e.state = 'accepted'
-  ), due AS (
+  WITH named AS MATERIALIZED (
+    SELECT e.* FROM unnest($1::uuid[], $2::uuid[]) AS nudge (app_id, id)
+    CROSS JOIN LATERAL (
+      SELECT app_id, id, integration_id, conversation FROM inbound_event e
+      WHERE e.app_id = nudge.app_id AND e.id = nudge.id AND e.state = 'accepted' OFFSET 0
+    ) e
+  ), due AS MATERIALIZED (
     SELECT app_id, id FROM named
     UNION
-    SELECT e.app_id, e.id FROM inbound_event e
-    JOIN (SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL AND NOT $3) c
-      ON e.integration_id = c.integration_id AND e.conversation = c.conversation
-    WHERE e.state = 'accepted'
+    SELECT e.app_id, e.id
+    FROM (SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL AND NOT $3) c
+    CROSS JOIN LATERAL (
+      SELECT app_id, id FROM inbound_event e
+      WHERE e.integration_id = c.integration_id AND e.conversation = c.conversation AND e.state = 'accepted' OFFSET 0
+    ) e
+    ORDER BY id
   )
   SELECT e.app_id AS "appId", e.id, e.integration_id AS "integrationId", e.callback_id AS "callbackId", e.event,
          e.received_at AS "receivedAt"
-  FROM inbound_event e JOIN due USING (app_id, id)
-  WHERE e.state = 'accepted'
-  ORDER BY e.id
-  FOR UPDATE OF e`;
+  FROM due CROSS JOIN LATERAL (
+    SELECT * FROM inbound_event e WHERE e.app_id = due.app_id AND e.id = due.id AND e.state = 'accepted' FOR UPDATE
+  ) e`;
 
 const SETTLE = `
   UPDATE inbound_event e
@@ -117,7 +124,7 @@ export class EventRouter {
 
   private async factsOf(appId: string): Promise<AppFacts> {
     const [app, channels, templates] = await Promise.all([
-      this.access.getApp(appId),
+      this.access.recentApp(appId),
       this.integrations.channelsOf(appId),
       this.templates.forEvents(appId),
     ]);
@@ -161,7 +168,7 @@ export class EventRouter {
   }
 
   private async routeApp(
-    tx: SqlRunner,
+    tx: Transaction,
     { app, channels, templates }: AppFacts,
     rows: readonly AcceptedEvent[],
     opened: ReadonlyMap<string, OpenedIntegration>,

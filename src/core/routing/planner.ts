@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { SqlRunner } from '../../platform/sql.js';
+import type { Transaction } from '../../platform/sql.js';
 import type { Audience, Content } from '../notifications/content.js';
 import type { Priority } from '../notifications/notification.entity.js';
 import type { Candidate } from './candidate.js';
@@ -38,7 +38,7 @@ const INSERT = `
 export class Planner {
   constructor(private readonly writer: DeliveryWriter) {}
 
-  async plan(tx: SqlRunner, context: PlanContext, drafts: readonly NotificationDraft[]): Promise<void> {
+  async plan(tx: Transaction, context: PlanContext, drafts: readonly NotificationDraft[]): Promise<void> {
     if (drafts.length === 0) return;
     const planned = drafts.flatMap((draft) => planAll(draft, context));
     await tx.query(INSERT, columnsOf(context, drafts, planned), 'insert-notifications');

@@ -1,3 +1,5 @@
+import type { Merging } from '../../platform/queue.js';
+
 export const ROUTE_QUEUE = 'route';
 
 /** Events to be routed: the columns of their primary keys, side by side. */
@@ -16,14 +18,19 @@ export function routeNudge(events: readonly RoutableEvent[]): RouteNudge {
   };
 }
 
-/** Everything that they name. */
-export function mergedRoutes(nudges: readonly RouteNudge[]): RouteNudge {
-  return {
+/** Events that are routed together at most. */
+const MOST = 256;
+
+/** A callback every millisecond makes hundreds of nudges a second: routed one by one they would cost as many transactions. */
+export const ROUTED_TOGETHER: Merging<RouteNudge> = {
+  most: MOST,
+  sizeOf: ({ ids }) => ids.length,
+  merge: (nudges) => ({
     apps: nudges.flatMap(({ apps }) => apps),
     ids: nudges.flatMap(({ ids }) => ids),
     integrations: [...new Set(nudges.flatMap(({ integrations }) => integrations))],
-  };
-}
+  }),
+};
 
 export interface RoutableEvent {
   readonly appId: string;

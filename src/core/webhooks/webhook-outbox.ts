@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import type { SqlRunner } from '../../platform/sql.js';
+import type { SqlRunner, Transaction } from '../../platform/sql.js';
 import type { WebhookEventType } from './webhook-event.js';
 import { WEBHOOK_QUEUE, webhookNudges } from './webhook.nudge.js';
 
@@ -48,7 +48,7 @@ export class WebhookOutbox {
     private readonly clock: Clock,
   ) {}
 
-  async announce(tx: SqlRunner, appId: string, announcements: readonly Announcement[]): Promise<void> {
+  async announce(tx: Transaction, appId: string, announcements: readonly Announcement[]): Promise<void> {
     if (announcements.length === 0) return;
     const subscriptions = await this.subscriptionsOf(tx, appId);
     const messages = announcements.flatMap((announcement) => messagesFor(announcement, subscriptions));
