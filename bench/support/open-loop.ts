@@ -8,6 +8,8 @@ export interface OpenLoopOptions {
   readonly seconds: number;
   /** At most so many at a time; they are made as needed. What finds none free waits in the generator. */
   readonly connections: number;
+  /** Those that are open before the clock starts, as between those who talk all the time. Default 0. */
+  readonly opened?: number;
   /** A callback that was refused takes the place of a new one later, as vendors send again. */
   readonly resend: boolean;
 }
@@ -40,6 +42,7 @@ const PATIENCE_MS = 30_000;
 /** Posts by the clock, whether answers come or not. */
 export async function openLoop(work: Prepared, options: OpenLoopOptions): Promise<OpenLoopResult> {
   const run = new OpenLoop(work, options);
+  await run.open();
   await run.offer();
   await run.settle();
   return run.result();
@@ -52,7 +55,7 @@ interface Due {
 }
 
 class OpenLoop {
-  private readonly startedAt = monotonicMs();
+  private startedAt = monotonicMs();
   private readonly idle: Connection[] = [];
   private readonly backlog: Due[] = [];
   private backlogHead = 0;
@@ -72,9 +75,17 @@ class OpenLoop {
     private readonly options: OpenLoopOptions,
   ) {}
 
+  async open(): Promise<void> {
+    while (this.connections < (this.options.opened ?? 0)) {
+      this.connections++;
+      this.idle.push(await new Connection(this.work.address).ready());
+    }
+  }
+
   /** Ends with the time, or with the requests. */
   async offer(): Promise<void> {
     const { perSecond, seconds } = this.options;
+    this.startedAt = monotonicMs();
     const total = Math.round(perSecond * seconds);
     while (this.offered < total) {
       const due = Math.min(total, Math.floor((this.elapsedMs() / 1000) * perSecond) + 1);

@@ -62,6 +62,7 @@ export type InboundResult = 'stored' | 'duplicate' | 'rejected' | 'refused' | 'm
 /** What an adapter builds its reply from. */
 export interface Acknowledgement {
   readonly result: InboundResult;
+  /** Without its body when the result is `unavailable`: it may not have been read. */
   readonly request: RawRequest;
   /** Public ids of the events, in the order of the callback; of a `duplicate`, none. */
   readonly eventIds: readonly string[];

@@ -5,8 +5,8 @@ const BEAT_MS = 50;
 const LATE_MS = 125;
 /** Fewer callbacks than these at once are no overload, whatever else keeps the process busy. */
 const MANY = 128;
-/** A quarter of a second's work of one process: more at once would only wait for each other. */
-const MOST = 1_000;
+/** A tenth of a second's work of one process: more at once would only wait for each other. */
+const MOST = 512;
 
 /**
  * Tells whether a callback is taken now or had better come again. A sender that is told so at once tries again later;
@@ -19,9 +19,9 @@ export class Admission implements OnApplicationShutdown {
   private expected = performance.now() + BEAT_MS;
   private readonly beat = setInterval(() => this.measure(), BEAT_MS).unref();
 
-  /** Asked once per callback, when it has been read and before anything is proved or parsed. */
+  /** Asked once per callback, before its body is read. */
   get closed(): boolean {
-    return this.inProgress >= (this.late ? MANY : MOST);
+    return this.inProgress > (this.late ? MANY : MOST);
   }
 
   /** Counts a callback as in progress while `work` goes on. */

@@ -66,9 +66,11 @@ export class InboundHttp {
     // One answer for an unknown integration, a wrong secret and a plugin without callbacks: nothing can be probed.
     const known = secretFits(address?.secret ?? '', integration, this.clock.now());
     if (!address || !integration || !adapter || !known) throw new Rejection(401, 'inbound.unauthorized');
-    const { methods, bodyLimit, id } = adapter.manifest;
-    const request = rawRequest(req, address, await readBody(req, bodyLimit ?? DEFAULT_BODY_LIMIT));
-    if (this.admission.closed) return this.inbound.decline(adapter, request);
+    const { methods, bodyLimit = DEFAULT_BODY_LIMIT, id } = adapter.manifest;
+    refuseLarge(req, bodyLimit);
+    // Before the body: who is told to come again must not cost what others wait for. Node discards what comes of it.
+    if (this.admission.closed) return hastily(req, this.inbound.decline(adapter, rawRequest(req, address, NOTHING)));
+    const request = rawRequest(req, address, await readBody(req, bodyLimit));
     const greeting = this.inbound.handshake(integration, adapter, request);
     if (greeting) return greeting;
     if (!methods.includes(request.method)) {
@@ -141,9 +143,20 @@ function secretFits(secret: string, integration: OpenedIntegration | undefined, 
   return row !== undefined && (current || (previous && stillValid));
 }
 
+const NOTHING = Buffer.alloc(0);
+
+function refuseLarge(req: IncomingMessage, limit: number): void {
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw new Rejection(413, 'body_too_large');
+}
+
+/** Ends the connection after the answer when nobody knows how much of a body there is still to come. */
+function hastily(req: IncomingMessage, reply: HttpReply): HttpReply {
+  const isBounded = req.complete || req.headers['content-length'] !== undefined;
+  return isBounded ? reply : { ...reply, headers: { ...reply.headers, Connection: 'close' } };
+}
+
 /** By events: asking the stream for one chunk after the other costs as much as the whole rest of reading a request. */
 function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
-  if (Number(req.headers['content-length'] ?? 0) > limit) throw new Rejection(413, 'body_too_large');
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
