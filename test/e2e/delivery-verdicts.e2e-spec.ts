@@ -10,7 +10,7 @@ interface StoredDevice {
   readonly state: string;
   readonly state_reason: string | null;
   readonly environment: string;
-  readonly last_accepted_at: Date | null;
+  readonly accepted_at: Date | null;
 }
 
 describe('what gateways say about devices', () => {
@@ -50,7 +50,8 @@ describe('what gateways say about devices', () => {
 
   const registry = () =>
     shop.query<StoredDevice>(
-      'SELECT state, state_reason, environment, last_accepted_at FROM device WHERE app_id = $1 ORDER BY id',
+      `SELECT state, state_reason, environment, accepted_at FROM device
+       LEFT JOIN device_reach r ON r.app_id = device.app_id AND r.device_id = device.id WHERE device.app_id = $1 ORDER BY id`,
     );
   const integration = async () => (await shop.app.call('GET', `/v1/integrations/${shop.apns.publicId}`)).body;
   const push = async (): Promise<string[]> => {
@@ -172,9 +173,7 @@ describe('what gateways say about devices', () => {
       expect([...new Set(gateways.apns.requests.map(({ headers }) => headers['apns-topic']))]).toEqual([
         'com.example.right',
       ]);
-      expect((await registry()).every(({ state, last_accepted_at }) => state === 'active' && last_accepted_at)).toBe(
-        true,
-      );
+      expect((await registry()).every(({ state, accepted_at }) => state === 'active' && accepted_at)).toBe(true);
       await shop.expectSums();
     });
 

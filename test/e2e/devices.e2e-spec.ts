@@ -192,7 +192,10 @@ describe('devices', () => {
       const { body } = await register('u-1', 'i-1', { token });
       const change = (set: string): Promise<unknown> =>
         rest.dataSource.query(`UPDATE device SET ${set} WHERE app_id = $1`, [appId]);
-      await change(`environment = 'sandbox', last_accepted_at = now()`);
+      await change(`environment = 'sandbox'`);
+      await rest.dataSource.query('INSERT INTO device_reach SELECT app_id, id, now() FROM device WHERE app_id = $1', [
+        appId,
+      ]);
       expect((await register('u-1', 'i-1', { token })).body).toMatchObject({
         id: body.id,
         environment: 'sandbox',

@@ -115,10 +115,11 @@ const CLAIM = `
   ), judged AS MATERIALIZED (
     SELECT due.app_id, due.id, v.id AS device_id, v.sealed_token, v.identifier, v.environment, v.app_identifier,
            n.cancelled_at IS NOT NULL AS cancelled, n.paused_at IS NOT NULL AS paused, v.state = 'active' AS active,
-           v.last_accepted_at IS NULL OR v.last_accepted_at < $4 - ${REACHED_EVERY} AS quiet
+           r.accepted_at IS NULL OR r.accepted_at < $4 - ${REACHED_EVERY} AS quiet
     FROM due
     JOIN notification n ON n.app_id = due.app_id AND n.id = due.notification_id
     LEFT JOIN device v ON v.app_id = due.app_id AND v.id = due.device_id
+    LEFT JOIN device_reach r ON r.app_id = due.app_id AND r.device_id = due.device_id
   ), claimed AS (
     UPDATE delivery d
     SET state = CASE WHEN j.cancelled THEN 'cancelled'

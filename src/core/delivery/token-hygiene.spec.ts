@@ -92,10 +92,11 @@ describe('applyVerdicts', () => {
     const { state = 'active', environment = 'unknown', tokenUpdatedAt = at(-DAY), lastAcceptedAt = null } = before;
     await client.query(
       `INSERT INTO device (app_id, id, installation_id, platform, gateway, identifier, sealed_token, token_hash, environment,
-                           state, token_updated_at, last_seen_at, last_accepted_at)
-       VALUES ($1, $2::uuid, $2::text, 'ios', 'apns', 'token', '', $2::text::bytea, $3, $4, $5, $5, $6)`,
-      [APP, id, environment, state, tokenUpdatedAt, lastAcceptedAt],
+                           state, token_updated_at, last_seen_at)
+       VALUES ($1, $2::uuid, $2::text, 'ios', 'apns', 'token', '', $2::text::bytea, $3, $4, $5, $5)`,
+      [APP, id, environment, state, tokenUpdatedAt],
     );
+    if (lastAcceptedAt) await client.query('INSERT INTO device_reach VALUES ($1, $2, $3)', [APP, id, lastAcceptedAt]);
     await applyVerdicts(
       tx,
       APP,
@@ -104,7 +105,8 @@ describe('applyVerdicts', () => {
       verdicts.map((verdict) => ({ deviceId: id, ...verdict })),
     );
     const { rows } = await client.query<object>(
-      `SELECT state, state_reason AS reason, environment, last_accepted_at AS "acceptedAt" FROM device WHERE id = $1`,
+      `SELECT state, state_reason AS reason, environment, accepted_at AS "acceptedAt"
+       FROM device d LEFT JOIN device_reach r ON r.app_id = d.app_id AND r.device_id = d.id WHERE d.id = $1`,
       [id],
     );
     return rows[0] ?? {};
@@ -120,7 +122,7 @@ describe('applyVerdicts', () => {
       'a success in the environment that was found',
       { lastAcceptedAt: at(-1) },
       [{ device: { verdict: 'reached', environment: 'sandbox' } }],
-      { environment: 'sandbox', acceptedAt: NOW },
+      { environment: 'sandbox', acceptedAt: at(-1) },
     ],
     [
       'a success that says nothing of environments',

@@ -1,4 +1,5 @@
 import type { Environment } from '@bellhop/contracts';
+import { textArray, uuidArray } from '../../platform/pg-arrays.js';
 import type { SqlRunner } from '../../platform/sql.js';
 import type { Decision } from './decide.js';
 
@@ -48,11 +49,17 @@ export interface DeviceVerdict {
 /** That a device was reached is written once in this time: a broadcast would otherwise rewrite the registry. */
 export const REACHED_EVERY = `interval '1 day'`;
 
+// In the order of the keys, so that two batches cannot wait for each other.
 const REACHED = `
-  UPDATE device d SET last_accepted_at = $2, environment = coalesce(v.environment, d.environment)
-  FROM (SELECT DISTINCT ON (id) * FROM unnest($3::uuid[], $4::text[]) AS v (id, environment) ORDER BY id, environment) v
-  WHERE d.app_id = $1 AND d.id = v.id
-    AND (v.environment IS NOT NULL OR d.last_accepted_at IS NULL OR d.last_accepted_at < $2::timestamptz - ${REACHED_EVERY})`;
+  INSERT INTO device_reach AS known (app_id, device_id, accepted_at)
+  SELECT d.app_id, d.id, $2 FROM device d WHERE d.app_id = $1 AND d.id = ANY($3::uuid[]) ORDER BY d.id
+  ON CONFLICT (app_id, device_id) DO UPDATE SET accepted_at = EXCLUDED.accepted_at
+    WHERE known.accepted_at < EXCLUDED.accepted_at - ${REACHED_EVERY}`;
+
+const FOUND = `
+  UPDATE device d SET environment = v.environment
+  FROM (SELECT DISTINCT ON (id) * FROM unnest($2::uuid[], $3::text[]) AS v (id, environment) ORDER BY id, environment) v
+  WHERE d.app_id = $1 AND d.id = v.id`;
 
 // A token that was registered again after the verdict is alive.
 const AGAINST = `
@@ -77,11 +84,15 @@ export async function applyVerdicts(
   );
   const against = verdicts.filter(({ device }) => device.verdict !== 'reached');
   if (reached.length > 0) {
-    await tx.query(
-      REACHED,
-      [appId, now, reached.map(({ deviceId }) => deviceId), reached.map(({ environment }) => environment)],
-      'devices-reached',
-    );
+    await tx.query(REACHED, [appId, now, uuidArray(reached.map(({ deviceId }) => deviceId))], 'devices-reached');
+  }
+  const found = reached.filter(({ environment }) => environment);
+  if (found.length > 0) {
+    const values = [
+      uuidArray(found.map(({ deviceId }) => deviceId)),
+      textArray(found.map(({ environment }) => environment)),
+    ];
+    await tx.query(FOUND, [appId, ...values], 'environments-found');
   }
   if (against.length === 0) return [];
   const changed = await tx.query<{ id: string; state: string }>(AGAINST, [

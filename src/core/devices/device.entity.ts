@@ -1,8 +1,12 @@
 import type { Environment, Platform } from '@bellhop/contracts';
-import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique, VirtualColumn } from 'typeorm';
 
 /** `suspect`: fine elsewhere or unproved, not used until it is registered again. `retired`: the gateway called it dead. */
 export type DeviceState = 'active' | 'suspect' | 'retired';
+
+/** When the gateway last took a message for a device; its home is `device_reach`. */
+export const lastAcceptedOf = (device: string): string =>
+  `SELECT accepted_at FROM device_reach r WHERE r.app_id = ${device}.app_id AND r.device_id = ${device}.id`;
 
 /** One app install that a gateway can reach. */
 @Entity('device')
@@ -77,7 +81,7 @@ export class Device {
   @Column('timestamptz', { name: 'last_seen_at' })
   lastSeenAt: Date;
 
-  @Column('timestamptz', { name: 'last_accepted_at', nullable: true })
+  @VirtualColumn('timestamptz', { query: lastAcceptedOf })
   lastAcceptedAt: Date | null;
 
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at' })

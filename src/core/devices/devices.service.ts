@@ -8,7 +8,7 @@ import type { PageLoader } from '../../platform/pagination.js';
 import { lockNames, Sql, type SqlRunner } from '../../platform/sql.js';
 import { Vault } from '../../platform/vault.js';
 import { PluginRegistry } from '../registry/plugin-registry.js';
-import { Device } from './device.entity.js';
+import { Device, lastAcceptedOf } from './device.entity.js';
 import { findGateway, readToken } from './gateway-token.js';
 
 export interface Registration {
@@ -37,13 +37,14 @@ export const deviceContext = (appId: string, id: string): string => `device:${ap
 
 // Rows are locked in the order of their ids: two registrations that cross over do not wait for each other.
 const FIND = `
-  SELECT id, installation_id = $2 AS "isInstallation"
+  SELECT id, installation_id = $2 AS "isInstallation", gateway = $3 AND token_hash = $4 AS "hasToken"
     FROM device WHERE app_id = $1 AND (installation_id = $2 OR (gateway = $3 AND token_hash = $4))
    ORDER BY id FOR UPDATE`;
 
 interface FoundDevice {
   readonly id: string;
   readonly isInstallation: boolean;
+  readonly hasToken: boolean;
 }
 
 const REMOVE = 'DELETE FROM device WHERE app_id = $1 AND id = ANY ($2::uuid[])';
@@ -64,8 +65,9 @@ const UPSERT = `
          time_zone = EXCLUDED.time_zone,
          state = 'active', state_reason = NULL,
          state_changed_at = CASE known.state WHEN 'active' THEN known.state_changed_at ELSE EXCLUDED.state_changed_at END,
-         token_updated_at = EXCLUDED.token_updated_at, last_seen_at = EXCLUDED.last_seen_at,
-         last_accepted_at = CASE WHEN known.token_hash = EXCLUDED.token_hash THEN known.last_accepted_at END`;
+         token_updated_at = EXCLUDED.token_updated_at, last_seen_at = EXCLUDED.last_seen_at`;
+
+const FORGET_REACH = 'DELETE FROM device_reach WHERE app_id = $1 AND device_id = $2';
 
 /** What another writer of the same rows can cause, such as a callback that names the token: gone at the next attempt. */
 const COLLISIONS: ReadonlySet<unknown> = new Set(['23505', '40P01']);
@@ -139,9 +141,11 @@ export class DevicesService {
     // Holds off other registrations of the same install and of the same token.
     await lockNames(tx, `${appId}:installation:${installationId}`, `${appId}:token:${hash.toString('hex')}`);
     const id = await this.settleRow(tx, owner, registration.gateway, hash);
-    const columns = this.devices.metadata.columns.map((it) => `${it.databaseName} AS "${it.propertyName}"`).join(', ');
+    const columns = this.devices.metadata.columns
+      .filter(({ isVirtualProperty }) => !isVirtualProperty)
+      .map((it) => `${it.databaseName} AS "${it.propertyName}"`);
     const [row] = await tx.query<Device>(
-      `${UPSERT} RETURNING ${columns}`,
+      `${UPSERT} RETURNING ${columns.join(', ')}, (${lastAcceptedOf('known')}) AS "lastAcceptedAt"`,
       this.valuesOf(id, owner, registration, hash),
     );
     return row as Device;
@@ -158,6 +162,7 @@ export class DevicesService {
     const kept = rows.find(({ isInstallation }) => isInstallation) ?? rows[0];
     const others = rows.filter((row) => row !== kept).map(({ id }) => id);
     if (others.length > 0) await tx.query(REMOVE, [appId, others]);
+    if (kept && !kept.hasToken) await tx.query(FORGET_REACH, [appId, kept.id]);
     return kept?.id ?? newId();
   }
 
