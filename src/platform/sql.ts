@@ -42,8 +42,12 @@ export class Sql implements SqlRunner {
     return rows;
   }
 
-  /** Commits when `work` resolves, rolls back when it rejects. */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  /**
+   * Commits when `work` resolves, rolls back when it rejects.
+   * @param commit `lazy`: does not wait for the disk. For what a crash of the server may take back, because whoever acts
+   * on it commits first, and with that also this.
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, commit: 'durable' | 'lazy' = 'durable'): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     const onError = (error: Error): void => void (broken = error);
@@ -51,6 +55,7 @@ export class Sql implements SqlRunner {
     const tx = new OpenTransaction(client);
     try {
       tx.send('BEGIN');
+      if (commit === 'lazy') tx.send('SET LOCAL synchronous_commit = off');
       const result = await work(tx);
       tx.send('COMMIT');
       await tx.settled();

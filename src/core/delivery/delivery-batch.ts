@@ -43,6 +43,10 @@ export interface ClaimedNotification {
 interface ClaimedRow extends Omit<ClaimedDelivery, 'notification' | 'expiresAt' | 'createdAt'> {
   readonly expiresAt: string;
   readonly createdAt: string;
+  /** Of the notification, with the first of its deliveries: hundreds may share one content, which travels once. */
+  readonly priority: Priority | null;
+  readonly onQuota: OnQuota | null;
+  readonly content: Content | null;
 }
 
 /** Deliveries that are ours until the lease ends, and those that ended as they were claimed. */
@@ -142,14 +146,14 @@ const CLAIM = `
     INSERT INTO delivery_claim (app_id, id, lease_until, ids, fences)
     SELECT $1, $6, $5, array_agg(id), array_agg(fence) FROM claimed WHERE state = 'sending' HAVING count(*) > 0
   )
-  SELECT id, notification_id AS "notificationId", fence, state, attempt_count AS "attemptCount",
-         attempts -> -1 ->> 'outcome' AS "lastOutcome", locale, expires_at::text AS "expiresAt",
-         created_at::text AS "createdAt", target, device_id AS "deviceId", sealed_token AS "sealedToken", identifier, platform,
-         environment, app_identifier AS "appIdentifier", quiet
-  FROM claimed`;
-
-const NOTIFICATIONS = `
-  SELECT id, priority, on_quota AS "onQuota", content FROM notification WHERE app_id = $1 AND id = ANY($2::uuid[])`;
+  SELECT c.id, notification_id AS "notificationId", fence, c.state, attempt_count AS "attemptCount",
+         attempts -> -1 ->> 'outcome' AS "lastOutcome", locale, c.expires_at::text AS "expiresAt",
+         c.created_at::text AS "createdAt", target, device_id AS "deviceId", sealed_token AS "sealedToken", identifier, platform,
+         environment, app_identifier AS "appIdentifier", quiet, n.priority, n.on_quota AS "onQuota", n.content
+  FROM (SELECT *, row_number() OVER (PARTITION BY notification_id ORDER BY id) AS place FROM claimed) c
+  LEFT JOIN LATERAL (
+    SELECT priority, on_quota, content FROM notification WHERE app_id = $1 AND id = c.notification_id AND c.place = 1 OFFSET 0
+  ) n ON true`;
 
 /** Claims what is due in a batch: the rows are ours until the lease ends. */
 export async function claimBatch(
@@ -161,15 +165,11 @@ export async function claimBatch(
   const claimId = newId();
   const values = [appId, uuidArray(ids), integrationId, now, leaseUntil, claimId];
   const rows = await queryRows<ClaimedRow>(tx, ids.length, CLAIM, values, 'claim-deliveries');
-  if (rows.length === 0) return { claimId, deliveries: [] };
-  // Apart, because hundreds of rows may share one content: it travels and is parsed once.
-  const notificationIds = uuidArray([...new Set(rows.map(({ notificationId }) => notificationId))]);
-  const notifications = await tx.query<ClaimedNotification & object>(
-    NOTIFICATIONS,
-    [appId, notificationIds],
-    'claimed-notifications',
+  const byId = new Map(
+    rows.flatMap(({ notificationId: id, priority, onQuota, content }) =>
+      content && priority && onQuota ? [[id, { id, priority, onQuota, content }] as const] : [],
+    ),
   );
-  const byId = new Map(notifications.map((notification) => [notification.id, notification]));
   const dates = new Dates();
   const deliveries = rows.map((row) =>
     Object.assign(row, {

@@ -3,7 +3,7 @@ import { newId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { jsonbArray, textArray, timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
 import { Queue } from '../../platform/queue.js';
-import type { SqlRunner, Transaction } from '../../platform/sql.js';
+import { type Transaction, unanswered } from '../../platform/sql.js';
 import { DELIVER_QUEUE, deliverNudges, type DueDelivery } from '../delivery/deliver.nudge.js';
 import type { Priority } from '../notifications/notification.entity.js';
 import { Tallies } from '../statistics/tallies.js';
@@ -75,7 +75,7 @@ export class DeliveryWriter {
     planned: readonly PlannedDelivery[],
     written: readonly WrittenDeliveries[] = [],
   ): Promise<void> {
-    if (planned.length > 0) await tx.query(INSERT, columnsOf(appId, now, planned), 'insert-deliveries');
+    if (planned.length > 0) tx.send(INSERT, columnsOf(appId, now, planned), 'insert-deliveries');
     const each = planned.map((plan) => ({ plan, priority: plan.terms.priority, ids: [plan.id] }));
     await this.tell(tx, appId, now, [...written, ...each]);
   }
@@ -85,7 +85,7 @@ export class DeliveryWriter {
    * @param plans one per kind.
    */
   async writeAlike(
-    tx: SqlRunner,
+    tx: Transaction,
     about: SliceTerms,
     slice: DeviceSlice,
     plans: readonly DeliveryPlan[],
@@ -107,7 +107,7 @@ export class DeliveryWriter {
   private async tell(tx: Transaction, appId: string, now: Date, written: readonly WrittenDeliveries[]): Promise<void> {
     if (written.length === 0) return;
     await this.tallies.add(
-      tx,
+      unanswered(tx),
       appId,
       written.map(({ plan: { channel, candidate, skip }, ids: { length: count } }) => ({
         at: now,

@@ -106,7 +106,8 @@ export class EventRouter {
     try {
       // Before the transaction, which would otherwise wait for a second connection while it holds one.
       const surroundings = await this.look(nudge);
-      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge, surroundings, alone));
+      // Nothing has left the process: who sends claims first, and what a crash takes back is routed again.
+      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge, surroundings, alone), 'lazy');
       for (const { row, plugin, state } of settled) this.metrics.events.inc({ plugin, kind: row.event.kind, state });
     } catch (error) {
       if (isUnavailable(error)) throw error;

@@ -41,7 +41,7 @@ export class Planner {
   async plan(tx: Transaction, context: PlanContext, drafts: readonly NotificationDraft[]): Promise<void> {
     if (drafts.length === 0) return;
     const planned = drafts.flatMap((draft) => planAll(draft, context));
-    await tx.query(INSERT, columnsOf(context, drafts, planned), 'insert-notifications');
+    tx.send(INSERT, columnsOf(context, drafts, planned), 'insert-notifications');
     await this.writer.write(tx, context.app.id, context.now, planned);
   }
 }
