@@ -1,10 +1,10 @@
-import { effectiveAudience, type Platform } from '@bellhop/contracts';
+import { effectiveAudience } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
 import { publicId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
-import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
+import { Sql, type Transaction } from '../../platform/sql.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import type { Notification } from '../notifications/notification.entity.js';
 import { AudienceSlices } from '../routing/audience-slices.js';
@@ -21,11 +21,14 @@ import {
 import { intentOf } from './notification-intent.js';
 import { WebhookOutbox } from '../webhooks/webhook-outbox.js';
 import { PLAN_QUEUE, type PlanNudge } from './plan.nudge.js';
+import { reachableDevices } from './reachable.js';
 
 /** People whom one transaction turns into deliveries, where a vendor is asked to reach them. */
 const SLICE = 1_000;
 /** Planned in one go before others get their turn. */
 const SLICES_PER_NUDGE = 20;
+/** Walks that are kept from one nudge to the next; each of them may hold some megabytes. */
+const WALKS_KEPT = 4;
 
 const FIND = `
   SELECT app_id AS "appId", channel_id AS "channelId", audience, planned_until AS "plannedUntil" FROM notification
@@ -50,12 +53,6 @@ const ADVANCE = `
   WHERE app_id = $1 AND id = $2 AND state IN ('scheduled', 'planning') AND paused_at IS NULL AND cancelled_at IS NULL
     AND planned_until IS NOT DISTINCT FROM $9
   RETURNING state`;
-
-// A statement of its own, which several processes of the server may work at: it reads the whole registry.
-const REACHABLE = `
-  SELECT platform, count(*)::int FROM device
-  WHERE app_id = $1 AND state = 'active' AND last_seen_at >= $2::timestamptz - interval '30 days'
-  GROUP BY platform`;
 
 /** What planning needs of a notification. */
 export type PlannableNotification = Pick<
@@ -101,6 +98,9 @@ interface WrittenSlice {
 /** Turns the audience of a notification into deliveries, one slice per transaction and in the order of a key. */
 @Injectable()
 export class SlicePlanner {
+  /** By notification: walks that go on with the next nudge, which know more than new ones. */
+  private readonly walks = new Map<string, DeviceWalk>();
+
   constructor(
     private readonly sql: Sql,
     private readonly clock: Clock,
@@ -122,11 +122,20 @@ export class SlicePlanner {
     const [found] = await this.sql.query<FoundNotification & object>(FIND, [appId, notificationId]);
     if (!found) return;
     const route = await this.routeOf(found, this.clock.now());
-    const walk = this.walkOf(found, route);
+    const walk = this.walks.get(notificationId) ?? this.walkOf(found, route);
+    // Whoever else comes for the notification meanwhile takes a walk of its own.
+    this.walks.delete(notificationId);
     for (let slices = 0; slices < SLICES_PER_NUDGE; slices++) {
       if (!(await this.planNext(nudge, route, walk))) return;
     }
+    if (walk) this.keep(notificationId, walk);
     await this.sql.transaction((tx) => this.nudge(tx, [nudge]));
+  }
+
+  private keep(notificationId: string, walk: DeviceWalk): void {
+    this.walks.set(notificationId, walk);
+    const [eldest] = this.walks.keys();
+    if (this.walks.size > WALKS_KEPT && eldest) this.walks.delete(eldest);
   }
 
   /**
@@ -258,12 +267,6 @@ const sum = (written: readonly WrittenDeliveries[]): number =>
 function isBroadcast(audience: Notification['audience']): boolean {
   const kind = effectiveAudience(audience)?.kind;
   return kind === 'everyone' || kind === 'tags';
-}
-
-async function reachableDevices(tx: SqlRunner, appId: string, now: Date): Promise<Notification['reachable']> {
-  const rows = await tx.query<{ platform: Platform; count: number }>(REACHABLE, [appId, now]);
-  const of = (platform: Platform) => rows.find((row) => row.platform === platform)?.count ?? 0;
-  return { ios: of('ios'), android: of('android') };
 }
 
 function termsOf(row: PlannableNotification, { app }: PlanContext): DeliveryTerms {

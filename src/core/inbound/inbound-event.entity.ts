@@ -12,6 +12,7 @@ export type InboundEventState = 'accepted' | 'routed' | 'ignored' | 'quarantined
 @Index('inbound_event_key', ['integrationId', 'key'], { unique: true })
 @Index('inbound_event_alias_key', { synchronize: false })
 @Index('inbound_event_waiting', { synchronize: false })
+@Index('inbound_event_unusable', { synchronize: false })
 export class InboundEventRow {
   @PrimaryColumn('uuid', { name: 'app_id' })
   appId: string;

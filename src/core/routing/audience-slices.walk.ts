@@ -10,7 +10,7 @@ const SLICE = 5_000;
 const FIRST_SLICE = 1_000;
 /** Share of the devices looked at that must be meant; below it, they are found by their tags. */
 const DENSE = 0.7;
-/** Devices that are found by their tags in one go: as many as a nudge plans. */
+/** Devices that are found by their tags in one go. */
 const FOUND_AT_ONCE = 100_000;
 /** Kinds that get a plan of their own for every slice; devices of others are decided one by one. */
 const KINDS = 1_000;
@@ -48,9 +48,13 @@ export class DeviceWalk {
     return [...this.kinds.values()];
   }
 
-  /** @param after devices up to this one have had their turn; null: none. */
+  /**
+   * The next slice; the transaction {@link thinkLarge thinks large} from then on, for writing one costs as much by estimate.
+   * @param after devices up to this one have had their turn; null: none.
+   */
   async next(tx: SqlRunner, after: string | null): Promise<DeviceSlice> {
     const { query } = this;
+    await thinkLarge(tx);
     if (this.isDense) return { query, from: { after }, size: this.kinds.size === 0 ? FIRST_SLICE : SLICE };
     return { query, from: await this.nextFound(tx, after), size: SLICE };
   }
@@ -80,7 +84,6 @@ export class DeviceWalk {
 
 async function findDevices(tx: SqlRunner, appId: string, query: AudienceQuery, after: string | null): Promise<Found> {
   const [cursor, limit] = [query.values.length + 2, query.values.length + 3];
-  await thinkLarge(tx);
   const [row] = await tx.query<Pick<Found, 'ids' | 'count'>>(
     `SELECT count(*)::int AS count, coalesce(string_agg(id::text, ',' ORDER BY id), '') AS ids
      FROM (

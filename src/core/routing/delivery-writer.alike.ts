@@ -85,20 +85,24 @@ export async function insertAlike(
   };
 }
 
-/** Where the devices of a slice come from, and which of them are meant. Parameters begin with `$2`. */
+/** Where the devices of a slice come from, `d`, and what their owners' tags must be. Parameters begin with `$2`. */
 interface SliceSource {
   readonly from: string;
-  readonly meant: string;
+  readonly ofTags: string | undefined;
   readonly values: readonly unknown[];
 }
 
 function sourceOf({ query: { ofDevice, ofTags, values }, size, from }: DeviceSlice): SliceSource {
   const active = `WHERE d.app_id = $1 AND d.state = 'active'`;
-  if ('ids' in from) return { from: `${active} AND d.id = ANY ($2::uuid[])`, meant: '', values: [`{${from.ids}}`] };
+  if ('ids' in from) {
+    // Joined: of thousands of ids in a condition the planner would estimate each.
+    const among = `JOIN unnest($2::uuid[]) AS found (id) ON found.id = d.id ${active}`;
+    return { from: among, ofTags: undefined, values: [`{${from.ids}}`] };
+  }
   const [first, limit] = [`$${values.length + 2}`, `$${values.length + 3}`];
   return {
     from: `${active} AND ${ofDevice} AND d.id > ${first}::uuid ORDER BY d.id LIMIT ${limit}::int`,
-    meant: ofTags ? `${TAGS} WHERE ${ofTags}` : '',
+    ofTags,
     values: [...values, from.after ?? FIRST, size],
   };
 }
@@ -110,15 +114,33 @@ const COLUMNS = `d.app_id, d.id, d.user_id, d.installation_id, d.platform, d.gat
 const lookedUp = (alias: string, from: string): string =>
   `LEFT JOIN LATERAL (SELECT * FROM ${from} LIMIT 1) ${alias} ON true`;
 
-const TAGS = lookedUp('t', 'user_tag u WHERE u.app_id = d.app_id AND u.user_id = d.user_id');
-const PREFERENCE = lookedUp('p', 'preference u WHERE u.app_id = d.app_id AND u.user_id = d.user_id');
+/** Not even looked for in a table where the app has no row at all. */
+const hasAny = (table: string): string => `(SELECT EXISTS (SELECT FROM ${table} WHERE app_id = $1))`;
+
+const PREFERENCE = lookedUp(
+  'p',
+  `preference u WHERE d.meant AND ${hasAny('preference')} AND u.app_id = d.app_id AND u.user_id = d.user_id`,
+);
 const SESSION = lookedUp(
   's',
-  `presence u WHERE u.app_id = d.app_id AND u.user_id = d.user_id AND u.source = '${APP_SOURCE}'
-     AND u.session = d.installation_id`,
+  `presence u WHERE d.meant AND ${hasAny('presence')} AND u.app_id = d.app_id AND u.user_id = d.user_id
+     AND u.source = '${APP_SOURCE}' AND u.session = d.installation_id`,
 );
 
-function insertOf({ from, meant, values }: SliceSource): string {
+/**
+ * A stretch with a note of who is meant. The tags of all owners are found in one go, and by owner: tags that are rare by
+ * estimate may be everybody's. For the same reason the join is a full one, which finds no more here, but which cannot be
+ * done by comparing each with each.
+ */
+const meantOf = (ofTags: string | undefined): string =>
+  ofTags
+    ? `SELECT d.*, coalesce(${ofTags}, false) AS meant FROM stretch d FULL JOIN (
+         SELECT user_id, tags FROM user_tag
+         WHERE app_id = $1 AND user_id = ANY (ARRAY(SELECT user_id FROM stretch)) OFFSET 0
+       ) t ON t.user_id = d.user_id OFFSET 0`
+    : 'SELECT d.*, true AS meant FROM stretch d';
+
+function insertOf({ from, ofTags, values }: SliceSource): string {
   const [category, now, notification, ids, plans] = [2, 3, 4, 5, 6].map((place) => `$${values.length + place}`) as [
     string,
     string,
@@ -127,33 +149,32 @@ function insertOf({ from, meant, values }: SliceSource): string {
     string,
   ];
   return `
-  WITH stretch AS MATERIALIZED (
+  WITH stretch AS ${ofTags ? 'MATERIALIZED' : ''} (
     SELECT ${COLUMNS} FROM device d ${from}
-  ), meant AS MATERIALIZED (
-    SELECT d.* FROM stretch d ${meant}
-  ), slice AS MATERIALIZED (
-    SELECT d.*, ${DEVICE_KIND} AS kind, coalesce(${bearsOn.preference(category)} OR ${bearsOn.session(now)}, false) AS bears
-    FROM meant d ${PREFERENCE} ${SESSION}
   ), plan AS MATERIALIZED (
     SELECT * FROM ROWS FROM (json_to_recordset(${plans}) AS (kind text[], integration_id uuid, channel text, locale text,
                                priority text, reason text, expires_at timestamptz, not_before timestamptz))
       WITH ORDINALITY AS plan (kind, integration_id, channel, locale, priority, reason, expires_at, not_before, place)
-  ), alike AS MATERIALIZED (
-    SELECT d.id AS device_id, d.user_id, d.platform, plan.*, row_number() OVER (ORDER BY plan.place, d.id)::int AS number
-    FROM slice d JOIN plan ON plan.kind = d.kind WHERE NOT d.bears
+  ), slice AS MATERIALIZED (
+    SELECT d.*, plan.place,
+           coalesce(${bearsOn.preference(category)} OR ${bearsOn.session(now)}, false) AS bears
+    FROM (${meantOf(ofTags)}) d ${PREFERENCE} ${SESSION} LEFT JOIN plan ON plan.kind = ${DEVICE_KIND}
   ), written AS (
     INSERT INTO delivery (app_id, created_at, updated_at, id, notification_id, integration_id, channel, device_id, user_id,
                           platform, locale, priority, state, reason, expires_at, not_before)
-    SELECT $1, ${now}, ${now}, (${ids}::uuid[])[number], ${notification}, integration_id, channel, device_id, user_id, platform,
+    SELECT $1, ${now}, ${now}, (${ids}::uuid[])[number], ${notification}, integration_id, channel, alike.id, user_id, platform,
            locale, priority, CASE WHEN reason IS NULL THEN 'queued' ELSE 'skipped' END, reason, expires_at, not_before
-    FROM alike
+    FROM (
+      SELECT id, user_id, platform, place, row_number() OVER (ORDER BY place, id)::int AS number
+      FROM slice WHERE meant AND place IS NOT NULL AND NOT bears
+    ) alike JOIN plan USING (place)
   )
-  SELECT (SELECT count(*)::int FROM stretch) AS walked, (SELECT max(id::text COLLATE "C") FROM stretch) AS last,
-         (SELECT count(*)::int FROM slice) AS found,
-         (SELECT coalesce(json_object_agg(place, count), '{}') FROM (SELECT place, count(*) FROM alike GROUP BY place) c) AS counts,
-         (SELECT coalesce(json_agg(json_build_object(
+  SELECT count(*)::int AS walked, max(id::text COLLATE "C") AS last, count(*) FILTER (WHERE meant)::int AS found,
+         (SELECT coalesce(json_object_agg(place, count), '{}')
+          FROM (SELECT place, count(*) FROM slice WHERE meant AND place IS NOT NULL AND NOT bears GROUP BY place) c) AS counts,
+         coalesce(json_agg(json_build_object(
              'id', d.id, 'userId', d.user_id, 'installationId', d.installation_id, 'platform', d.platform, 'gateway', d.gateway,
              'appIdentifier', d.app_identifier, 'contentKey', d.content_key, 'locale', d.locale, 'timeZone', d.time_zone,
-             'state', 'active')), '[]')
-          FROM slice d WHERE d.bears OR NOT EXISTS (SELECT FROM plan WHERE plan.kind = d.kind)) AS apart`;
+             'state', 'active')) FILTER (WHERE meant AND (bears OR place IS NULL)), '[]') AS apart
+  FROM slice d`;
 }

@@ -54,4 +54,8 @@ export class ReachDaily {
   /** Active devices that were seen within 30 days, as last counted on that day. */
   @Column('integer')
   reachable: number;
+
+  /** Null on days of before it was kept. */
+  @Column('timestamptz', { name: 'counted_at', nullable: true })
+  countedAt: Date | null;
 }

@@ -50,8 +50,8 @@ const FOLD = `
 
 // Every app and platform gets its row, so that a count that has fallen to nothing shows.
 const RECORD_REACH = `
-  INSERT INTO reach_daily (app_id, day, platform, reachable)
-  SELECT a.id, local_day($1, a.time_zone), p.platform, coalesce(d.count, 0)
+  INSERT INTO reach_daily (app_id, day, platform, reachable, counted_at)
+  SELECT a.id, local_day($1, a.time_zone), p.platform, coalesce(d.count, 0), $1
   FROM app a
   CROSS JOIN (VALUES ('ios'), ('android')) AS p (platform)
   LEFT JOIN (
@@ -60,7 +60,7 @@ const RECORD_REACH = `
     GROUP BY app_id, platform
   ) d ON d.app_id = a.id AND d.platform = p.platform
   ORDER BY a.id, p.platform
-  ON CONFLICT (app_id, day, platform) DO UPDATE SET reachable = excluded.reachable`;
+  ON CONFLICT (app_id, day, platform) DO UPDATE SET reachable = excluded.reachable, counted_at = excluded.counted_at`;
 
 /**
  * The figures of days. What happens is added as rows of its own, which nobody waits for; a sweep folds them into the
