@@ -10,7 +10,7 @@ export interface OpenLoopOptions {
   readonly connections: number;
   /** Those that are open before the clock starts, as between those who talk all the time. Default 0. */
   readonly opened?: number;
-  /** A callback that was refused takes the place of a new one later, as vendors send again. */
+  /** A callback that was refused or cut off takes the place of a new one later, as vendors send again. */
   readonly resend: boolean;
 }
 
@@ -59,7 +59,7 @@ class OpenLoop {
   private readonly idle: Connection[] = [];
   private readonly backlog: Due[] = [];
   private backlogHead = 0;
-  private readonly refusals: number[] = [];
+  private readonly again: number[] = [];
   private readonly latencies: number[] = [];
   private readonly acceptedBySecond: number[] = [];
   private connections = 0;
@@ -90,7 +90,7 @@ class OpenLoop {
     while (this.offered < total) {
       const due = Math.min(total, Math.floor((this.elapsedMs() / 1000) * perSecond) + 1);
       while (this.offered < due) {
-        const index = this.refusals.pop() ?? this.next++;
+        const index = this.again.pop() ?? this.next++;
         if (index >= this.work.requests.length) return;
         this.post({ index, dueMs: (this.offered++ / perSecond) * 1000 });
       }
@@ -162,10 +162,10 @@ class OpenLoop {
       this.latencies.push(now - dueMs);
       return;
     }
+    if (this.options.resend) this.again.push(index);
     if (status > 0) {
       this.refused++;
       this.firstRefusalMs ??= now;
-      if (this.options.resend) this.refusals.push(index);
     } else this.failed++;
   }
 }

@@ -5,7 +5,7 @@ import { rawRequest } from '../support/raw-http.js';
 
 const APP = { appKey: 'app-key', appSecret: 'app-secret' };
 /** Callbacks that a process has in progress at most. */
-const MOST = 512;
+const MOST = 1_500;
 const TOO_MANY = 20;
 
 describe('while more callbacks are in progress than can be done soon', () => {
