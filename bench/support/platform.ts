@@ -8,47 +8,57 @@ export interface PlatformOptions {
   readonly role: 'all' | 'api' | 'worker';
   /** Wins over what a test platform gets. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Of a built release. Default: this one. */
+  readonly folder?: string;
   /** For Node itself. */
   readonly execArgv?: readonly string[];
+  /** Gets every line of both outputs. Absent: what it says once it is up goes to our own. */
+  readonly onLine?: (line: string) => void;
 }
 
-const PLATFORM_KEY = 'platform-key-of-benchmarks-0123456789abcdef';
+export const PLATFORM_KEY = 'platform-key-of-benchmarks-0123456789abcdef';
+/** As `npm start` does. */
+const PROGRAM = ['--max-semi-space-size=32', '--heap-growing-percent=100', '--enable-source-maps', 'dist/src/main.js'];
 const SEALING_KEY = Buffer.alloc(32, 7);
 /** What seals the tokens, for those who write devices themselves. */
 export const VAULT_KEYS = [{ id: 'bench', bytes: SEALING_KEY }];
 
 /** The built platform (`dist/src/main.js`), in a process of its own, on a free port of loopback. */
 export class Platform {
+  /** Resolves when it has ended, for whatever reason: to its exit code or the signal. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+
   private constructor(
     private readonly child: ChildProcess,
     readonly url: string,
-  ) {}
+  ) {
+    this.ended = endOf(child);
+  }
 
   /** @throws {Error} with the last words of a process that did not come up. */
-  static async start({ databaseUrl, role, environment, execArgv = [] }: PlatformOptions): Promise<Platform> {
-    const child = spawn(
-      process.execPath,
-      [...execArgv, ...profiling(role), '--enable-source-maps', 'dist/src/main.js'],
-      {
-        stdio: ['ignore', 'inherit', 'pipe'],
-        env: {
-          ...process.env,
-          NODE_OPTIONS: '',
-          NODE_ENV: 'production',
-          DATABASE_URL: databaseUrl,
-          BELLHOP_ROLE: role,
-          BELLHOP_SANDBOX: 'false',
-          BELLHOP_KEYS: `bench:${SEALING_KEY.toString('base64')}`,
-          BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
-          MIGRATE_ON_BOOT: 'true',
-          HOST: '127.0.0.1',
-          PORT: '0',
-          LOG_LEVEL: 'error',
-          ...environment,
-        },
+  static async start(options: PlatformOptions): Promise<Platform> {
+    const { databaseUrl, role, environment, folder, execArgv = [], onLine } = options;
+    const child = spawn(process.execPath, [...execArgv, ...profiling(role), ...PROGRAM], {
+      cwd: folder,
+      stdio: ['ignore', onLine ? 'pipe' : 'inherit', 'pipe'],
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        NODE_ENV: 'production',
+        DATABASE_URL: databaseUrl,
+        BELLHOP_ROLE: role,
+        BELLHOP_SANDBOX: 'false',
+        BELLHOP_KEYS: `bench:${SEALING_KEY.toString('base64')}`,
+        BELLHOP_PLATFORM_KEY: PLATFORM_KEY,
+        MIGRATE_ON_BOOT: 'true',
+        HOST: '127.0.0.1',
+        PORT: '0',
+        LOG_LEVEL: 'error',
+        ...environment,
       },
-    );
-    return new Platform(child, await addressOf(child));
+    });
+    if (onLine && child.stdout) createInterface({ input: child.stdout }).on('line', onLine);
+    return new Platform(child, await addressOf(child, onLine));
   }
 
   get pid(): number {
@@ -84,10 +94,8 @@ export class Platform {
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const gone = once(this.child, 'exit');
     this.child.kill(signal);
-    await gone;
+    await this.ended;
   }
 }
 
@@ -97,16 +105,24 @@ function profiling(role: string): string[] {
   return roles.includes(role) ? ['--cpu-prof', '--cpu-prof-dir=bench/results'] : [];
 }
 
+async function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.signalCode ?? child.exitCode ?? 0;
+}
+
 /** The process announces that it stops; we asked for it. */
 const FAREWELL = /^SIGTERM: /;
 
 /** Waits for the line that names the address; what the process says afterwards goes to our own error output. */
-async function addressOf(child: ChildProcess): Promise<string> {
+async function addressOf(child: ChildProcess, onLine?: (line: string) => void): Promise<string> {
   const said: string[] = [];
   let up = false;
   const { promise, resolve, reject } = Promise.withResolvers<string>();
+  child.once('error', reject);
   child.once('exit', (code) => reject(new Error(`The platform ended with ${code}:\n${said.join('\n')}`)));
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
+    onLine?.(line);
+    if (up && onLine) return;
     if (up) {
       if (!FAREWELL.test(line)) process.stderr.write(`${line}\n`);
       return;
