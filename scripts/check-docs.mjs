@@ -4,6 +4,7 @@
  * and with a status below 400, or 422 where a page shows a refusal.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -18,11 +19,17 @@ const PAGES = [
   'docs/receipts.md',
   'docs/templates.md',
   'docs/webhooks.md',
+  'docs/access.md',
   'docs/rongcloud-compatible.md',
   'docs/configuration.md',
   'docs/operations.md',
+  'docs/data-life.md',
+  'docs/cli.md',
+  'docs/secrets.md',
   'docs/troubleshooting.md',
 ];
+
+const PLATFORM_KEY = randomBytes(32).toString('hex');
 
 /** Replaces curl: prints the answer and ends the script when the status is a fault. */
 const PRELUDE = `
@@ -48,7 +55,7 @@ rmSync(state, { force: true });
 const platform = spawn(process.execPath, ['dist/src/main.js'], {
   cwd: root,
   stdio: ['ignore', 'ignore', 'inherit'],
-  env: { ...process.env, PORT: '0', BELLHOP_SANDBOX: 'true' },
+  env: { ...process.env, PORT: '0', BELLHOP_SANDBOX: 'true', BELLHOP_PLATFORM_KEY: PLATFORM_KEY },
 });
 for (let tries = 0; !/"pid"/.test(safeRead(state)); tries++) {
   if (platform.exitCode !== null || tries > 600) throw new Error('The sandbox did not start.');
@@ -59,6 +66,7 @@ const blocks = PAGES.flatMap(blocksOf);
 const { status, stdout, stderr } = spawnSync('bash', ['-c', PRELUDE + blocks.join('\n')], {
   cwd: root,
   encoding: 'utf8',
+  env: { ...process.env, PLATFORM_KEY },
 });
 platform.kill('SIGTERM');
 if (status !== 0) console.error(`${stdout.slice(-2000)}\n${stderr}`);

@@ -9,16 +9,14 @@ import { AppModule } from '../src/app.module.js';
 import { BellhopHttpAdapter } from '../src/http-adapter.js';
 import { buildDocument } from '../src/openapi.js';
 import { readEnvironment } from '../src/platform/env.js';
+import { newKey } from '../src/platform/env.keys.js';
 
 const FILE = path.resolve('openapi.json');
 
 /** The graph in preview mode: modules and routes without instances, so no database is needed. */
 async function openApi(): Promise<string> {
   const databaseUrl = 'postgres://nowhere.invalid/bellhop';
-  const environment = readEnvironment({
-    DATABASE_URL: databaseUrl,
-    BELLHOP_KEYS: `docs:${Buffer.alloc(32).toString('base64')}`,
-  });
+  const environment = readEnvironment({ DATABASE_URL: databaseUrl, BELLHOP_KEYS: newKey('docs') });
   const app = await NestFactory.create(AppModule.forRoot({ environment, databaseUrl }), new BellhopHttpAdapter(), {
     preview: true,
     logger: false,

@@ -6,11 +6,15 @@ import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
 import { DataSource } from 'typeorm';
 import { AppModule, type AppOptions } from './app.module.js';
+import { setUpConsole } from './console.js';
 import { InboundHttp } from './core/inbound/inbound.http.js';
+import { SEALED_COLUMNS } from './core/sealed-columns.js';
 import { WorkLoops } from './core/work-loops.js';
 import { BellhopHttpAdapter } from './http-adapter.js';
 import { setUpDocs } from './openapi.js';
 import { migrate, pendingMigrations } from './platform/database.js';
+import { Telemetry } from './platform/telemetry.js';
+import { VaultKeeper } from './platform/vault.keeper.js';
 
 /** The database lacks migrations of this build, and this process may not run them. */
 export class StaleSchemaError extends Error {
@@ -24,6 +28,7 @@ export class StaleSchemaError extends Error {
  * Builds the application, migrates when the environment allows it, and starts the work loops of its role.
  * It does not listen yet.
  * @throws {StaleSchemaError}
+ * @throws {EnvironmentInvalidError} when BELLHOP_KEYS is not the ring of this database.
  */
 export async function createBellhop(options: AppOptions): Promise<INestApplication> {
   const adapter = new BellhopHttpAdapter();
@@ -31,12 +36,16 @@ export async function createBellhop(options: AppOptions): Promise<INestApplicati
   app.useLogger(app.get(Logger));
   try {
     await prepareSchema(app, options);
+    await app.get(VaultKeeper).unlock(SEALED_COLUMNS);
+    await app.get(Telemetry).start(options.environment.role);
     app.use(helmet());
     if (options.environment.role === 'worker') app.use(probesOnly);
     setUpDocs(app);
     const inbound = app.get(InboundHttp);
-    if (options.environment.role !== 'worker')
+    if (options.environment.role !== 'worker') {
+      setUpConsole(adapter, options.environment);
       adapter.handleInbound((request, response) => inbound.handle(request, response));
+    }
     await app.init();
     await app.get(WorkLoops).start();
     return app;
@@ -48,9 +57,7 @@ export async function createBellhop(options: AppOptions): Promise<INestApplicati
 
 /** Stops taking requests, finishes what is under way, closes. */
 export async function shutDown(app: INestApplication, graceMs: number): Promise<void> {
-  const server = app.getHttpServer() as { close(): void; closeIdleConnections(): void };
-  server.close();
-  server.closeIdleConnections();
+  (app.getHttpAdapter() as BellhopHttpAdapter).stopTaking(graceMs);
   await app.get(WorkLoops).drain(graceMs);
   await app.close();
 }

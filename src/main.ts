@@ -1,8 +1,9 @@
 import { createBellhop, shutDown, StaleSchemaError } from './bootstrap.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './platform/embedded-postgres.js';
-import { type Environment, EnvironmentInvalidError, readEnvironment } from './platform/env.js';
+import { type Environment, EnvironmentInvalidError } from './platform/env.js';
 import type { INestApplication } from '@nestjs/common';
 import path from 'node:path';
+import { DatabaseUnreachableError, preflight } from './preflight.js';
 import { startSandbox, type Sandbox } from './sandbox/sandbox.js';
 
 /** Exit code for a start that configuration forbids (sysexits.h: EX_CONFIG). */
@@ -17,7 +18,7 @@ const welcome = ({ role }: Environment, url: string): string =>
 
 async function main(): Promise<void> {
   requireNode(24);
-  const environment = readEnvironment();
+  const environment = await preflight();
   const embedded = environment.databaseUrl ? undefined : await startDatabase(environment);
   const databaseUrl = environment.databaseUrl ?? embedded?.url ?? '';
   try {
@@ -99,7 +100,8 @@ function stopOnSignals(
 
 main().catch((error: Error) => {
   const configuration = error instanceof EnvironmentInvalidError || error instanceof UnsuitableStartError;
+  const known = configuration || error instanceof DatabaseUnreachableError;
   if (error instanceof StaleSchemaError) say(`${error.message}\nRun: npm run migrate (or set MIGRATE_ON_BOOT=true).`);
-  else say(configuration ? error.message : (error.stack ?? error.message));
+  else say(known ? error.message : (error.stack ?? error.message));
   process.exit(configuration || error instanceof StaleSchemaError ? EX_CONFIG : 1);
 });

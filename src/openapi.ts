@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { API_KEY_SCHEME } from './access/scope.js';
+import { API_KEY_SCHEME, SESSION_SCHEME } from './access/scope.js';
 
 const TAGS: Readonly<Record<string, string>> = {
   inbound: 'Where vendors send their callbacks. The address, with its secret, comes with a new integration.',
@@ -11,6 +11,7 @@ const TAGS: Readonly<Record<string, string>> = {
   audiences: 'Labels on people, and expressions over them.',
   notifications: 'Requests to inform, and what became of them.',
   deliveries: 'A notification for one device through one channel.',
+  'dead-letters': 'What was given up, by cause, and how it is sent once more.',
   events: 'Canonical facts out of callbacks; the quarantine holds what could not be used.',
   receipts: 'Word from apps that a push arrived or was opened. Needs no key: every push carries a token for it.',
   statistics: 'Figures per day, channel and platform.',
@@ -18,6 +19,9 @@ const TAGS: Readonly<Record<string, string>> = {
   webhooks: 'Where our own events go, signed as Standard Webhooks asks.',
   trace: 'What happened to a message, and why.',
   apps: 'Mobile products and their API keys. Needs a platform key.',
+  operators: 'People who sign in, and what they may do. Needs a platform key, or an admin of everything.',
+  session: 'Signing in and out.',
+  audit: 'Who changed what, and when.',
   health: 'For probes.',
   metrics: 'For Prometheus.',
 };
@@ -34,7 +38,8 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     )
     .setVersion('1')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: `bh_…`' }, API_KEY_SCHEME);
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: `bh_…`' }, API_KEY_SCHEME)
+    .addCookieAuth('bellhop_session', { type: 'apiKey', in: 'cookie', description: SESSION_WORDS }, SESSION_SCHEME);
   for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
   const document = SwaggerModule.createDocument(app, builder.build());
   for (const path of Object.values(document.paths))
@@ -43,9 +48,14 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
   return document;
 }
 
-/** A scope on a method replaces that of its controller; the framework would list the same key twice. */
+const SESSION_WORDS =
+  'The session of a person who has signed in (`POST /v1/session`). Calls about an app name it in `Bellhop-App: app_…`; ' +
+  'unsafe calls have the header `Bellhop-Csrf`. Behind https the cookie is called `__Host-bellhop_session`.';
+
+/** A scope on a method replaces that of its controller; the framework would list the same schemes twice. */
 function tidy(operation: { security?: object[] }): void {
-  if (operation.security) operation.security = operation.security.slice(0, 1);
+  const named = new Map(operation.security?.map((scheme) => [Object.keys(scheme).join(), scheme]));
+  if (operation.security) operation.security = [...named.values()];
 }
 
 export function setUpDocs(app: INestApplication): void {

@@ -1,11 +1,23 @@
-import { ApiPropertyOptional, PartialType } from '@nestjs/swagger';
-import { ArrayNotEmpty, ArrayUnique, IsArray, IsIn, IsOptional, Length, Matches, ValidateIf } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional, OmitType, PartialType } from '@nestjs/swagger';
+import {
+  ArrayNotEmpty,
+  ArrayUnique,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsOptional,
+  Length,
+  Matches,
+  Max,
+  Min,
+  ValidateIf,
+} from 'class-validator';
 import { publicId } from '../platform/ids.js';
 import { PageOf } from '../platform/pagination.js';
 import { IsLanguage, IsMoment, IsPrintable, IsZone } from '../platform/validators.js';
 import type { ApiKey, Scope } from './api-key.entity.js';
 import type { App } from './app.entity.js';
-import type { IssuedKey } from './access.service.js';
+import type { IssuedKey, RotatedKey } from './api-keys.service.js';
 
 /** Scopes that a key of an app can have; each implies those after it. */
 export const APP_SCOPES = ['admin', 'broadcast', 'send', 'read'] as const;
@@ -97,6 +109,29 @@ export class CreateApiKeyBody {
   expiresAt?: string;
 }
 
+/** A key of the platform has one scope, `platform`. */
+export class CreatePlatformKeyBody extends OmitType(CreateApiKeyBody, ['scopes']) {}
+
+const DAY_SECONDS = 86_400;
+
+export class RotateApiKeyBody {
+  /** Seconds for which the old key goes on, at most 30 days. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 30 * DAY_SECONDS, default: DAY_SECONDS, example: 3600 })
+  @IsInt()
+  @Min(0)
+  @Max(30 * DAY_SECONDS)
+  overlapSeconds: number = DAY_SECONDS;
+
+  /**
+   * End of the new key. Absent: it lives as long as the old one was given.
+   * @example '2027-12-31T00:00:00Z'
+   */
+  @ApiPropertyOptional({ format: 'date-time' })
+  @IsOptional()
+  @IsMoment()
+  expiresAt?: string;
+}
+
 /** An API key without the key itself. */
 export class ApiKeyView {
   /** @example 'key_0199c3a4b5c67d8e9f00112233445566' */
@@ -121,6 +156,10 @@ export class ApiKeyView {
 
   revokedAt: Date | null;
 
+  /** Id of the key that was issued in its place. */
+  @ApiProperty({ type: String, nullable: true, example: null })
+  replacedBy: string | null;
+
   createdAt: Date;
 }
 
@@ -135,15 +174,25 @@ export class CreatedApiKey extends ApiKeyView {
   key: string;
 }
 
+export class RotatedApiKey extends CreatedApiKey {
+  /** When the old key ends. */
+  previousEndsAt: Date;
+}
+
 export function appView({ id, name, deepLinkScheme, defaultLocale, timeZone, createdAt }: App): AppView {
   return { id: publicId('app', id), name, deepLinkScheme, defaultLocale, timeZone, createdAt };
 }
 
 export function apiKeyView(row: ApiKey): ApiKeyView {
-  const { name, prefix, scopes, expiresAt, lastUsedAt, revokedAt, createdAt } = row;
-  return { id: publicId('key', row.id), name, prefix, scopes, expiresAt, lastUsedAt, revokedAt, createdAt };
+  const { id, name, prefix, scopes, expiresAt, lastUsedAt, revokedAt, createdAt } = row;
+  const replacedBy = row.replacedBy && publicId('key', row.replacedBy);
+  return { id: publicId('key', id), name, prefix, scopes, expiresAt, lastUsedAt, revokedAt, replacedBy, createdAt };
 }
 
 export function createdApiKey({ key, row }: IssuedKey): CreatedApiKey {
   return Object.assign(apiKeyView(row), { key });
+}
+
+export function rotatedApiKey({ previousEndsAt, ...issued }: RotatedKey): RotatedApiKey {
+  return Object.assign(createdApiKey(issued), { previousEndsAt });
 }

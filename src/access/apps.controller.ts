@@ -1,20 +1,9 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { internalId } from '../platform/ids.js';
 import { PageQuery, paginate } from '../platform/pagination.js';
 import { ApiProblems } from '../platform/problem.js';
-import {
-  ApiKeyPage,
-  apiKeyView,
-  AppPage,
-  appView,
-  AppView,
-  CreateApiKeyBody,
-  CreateAppBody,
-  createdApiKey,
-  CreatedApiKey,
-  UpdateAppBody,
-} from './access.dto.js';
+import { AppPage, appView, AppView, CreateAppBody, UpdateAppBody } from './access.dto.js';
 import { AccessService } from './access.service.js';
 import { RequireScope } from './scope.js';
 
@@ -54,33 +43,5 @@ export class AppsController {
   @ApiProblems(400, 404)
   async update(@Param('appId') appId: string, @Body() body: UpdateAppBody): Promise<AppView> {
     return appView(await this.access.updateApp(internalId('app', appId), body));
-  }
-
-  @Post(':appId/api-keys')
-  @ApiOperation({ operationId: 'createApiKey', summary: 'Issue an API key; it is shown this once' })
-  @ApiCreatedResponse({ type: CreatedApiKey })
-  @ApiProblems(400, 404)
-  async createKey(@Param('appId') appId: string, @Body() body: CreateApiKeyBody): Promise<CreatedApiKey> {
-    const { name, scopes, expiresAt } = body;
-    const expiry = expiresAt ? new Date(expiresAt) : null;
-    return createdApiKey(await this.access.createApiKey(internalId('app', appId), name, scopes, expiry));
-  }
-
-  @Get(':appId/api-keys')
-  @ApiOperation({ operationId: 'listApiKeys', summary: 'List the API keys of an app, newest first' })
-  @ApiOkResponse({ type: ApiKeyPage })
-  @ApiProblems(400, 404)
-  async listKeys(@Param('appId') appId: string, @Query() query: PageQuery): Promise<ApiKeyPage> {
-    const { id } = await this.access.getApp(internalId('app', appId));
-    return paginate(query, this.access.loadApiKeys(id), apiKeyView);
-  }
-
-  @Delete(':appId/api-keys/:keyId')
-  @HttpCode(204)
-  @ApiOperation({ operationId: 'revokeApiKey', summary: 'Revoke an API key' })
-  @ApiNoContentResponse({ description: 'Revoked, within ten seconds everywhere.' })
-  @ApiProblems(404)
-  revokeKey(@Param('appId') appId: string, @Param('keyId') keyId: string): Promise<void> {
-    return this.access.revokeApiKey(internalId('app', appId), internalId('key', keyId));
   }
 }

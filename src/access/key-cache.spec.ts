@@ -1,7 +1,8 @@
-import { type Caller, KeyCache } from './key-cache.js';
+import type { Caller } from './caller.js';
+import { KeyCache } from './key-cache.js';
 
 const at = (ms: number): Date => new Date(ms);
-const caller: Caller = { keyId: 'k', appId: 'a', scopes: ['read'], expiresAt: null };
+const caller: Caller = { kind: 'api_key', id: 'k', name: 'k', appId: 'a', scopes: ['read'], expiresAt: null };
 
 describe('KeyCache', () => {
   it('remembers a caller for ten seconds', () => {

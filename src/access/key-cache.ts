@@ -1,16 +1,6 @@
-import type { Scope } from './api-key.entity.js';
+import type { Caller } from './caller.js';
 
-/** Who calls. */
-export interface Caller {
-  /** Null for the platform key of the environment. */
-  readonly keyId: string | null;
-  /** Null for platform keys. */
-  readonly appId: string | null;
-  readonly scopes: readonly Scope[];
-  readonly expiresAt: Date | null;
-}
-
-/** Other processes keep honouring a revoked key for at most this long. */
+/** Other processes keep honouring a key that was revoked or rotated for at most this long. */
 const LIFETIME_MS = 10_000;
 const CAPACITY = 10_000;
 

@@ -2,11 +2,11 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { PUBLIC } from '../platform/public.js';
-import { SCOPE } from './scope.js';
+import { SCOPE, SESSION } from './scope.js';
 
 type Handlers = Readonly<Record<string, object>>;
 
-/** Refuses to start while a route declares neither a scope nor that it is public. */
+/** Refuses to start while a route declares neither a scope, nor that it needs a session, nor that it is public. */
 @Injectable()
 export class RouteScopes implements OnApplicationBootstrap {
   constructor(
@@ -18,7 +18,8 @@ export class RouteScopes implements OnApplicationBootstrap {
     const open = this.discovery
       .getControllers()
       .flatMap(({ metatype }) => (typeof metatype === 'function' ? this.undeclared(metatype) : []));
-    if (open.length > 0) throw new Error(`Routes need @RequireScope() or @Public(): ${open.join(', ')}.`);
+    if (open.length > 0)
+      throw new Error(`Routes need @RequireScope(), @RequireSession() or @Public(): ${open.join(', ')}.`);
   }
 
   private undeclared(controller: Function): string[] {
@@ -36,5 +37,5 @@ function isRoute(handler: object | undefined): handler is object {
 }
 
 function isDeclared(target: object | undefined): boolean {
-  return target !== undefined && [SCOPE, PUBLIC].some((key) => Reflect.hasMetadata(key, target));
+  return target !== undefined && [SCOPE, SESSION, PUBLIC].some((key) => Reflect.hasMetadata(key, target));
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccessModule } from '../access/access.module.js';
+import { CoreAuditSubjects } from './audit-subjects.js';
 import { AudiencesController } from './audiences/audiences.controller.js';
 import { AudiencesService } from './audiences/audiences.service.js';
 import { PushSwitchController } from './audiences/push-switch.controller.js';
@@ -17,9 +18,20 @@ import { NotificationIntake } from './broadcasts/notification-intake.js';
 import { NotificationRequestsController } from './broadcasts/notification-requests.controller.js';
 import { RequestCheck } from './broadcasts/request-check.js';
 import { SlicePlanner } from './broadcasts/slice-planner.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { DeadLettersService } from './dead-letters/dead-letters.service.js';
+import { RedriveService } from './dead-letters/redrive.service.js';
+import { Deferrals } from './delivery/deferrals.js';
 import { DeliveryRecorder } from './delivery/delivery-recorder.js';
 import { DeliveryWorker } from './delivery/delivery-worker.js';
 import { HeldDeliveries } from './delivery/held-deliveries.js';
+import { LaneBreakers } from './delivery/lane-breakers.js';
+import { ErasureController } from './erasure/erasure.controller.js';
+import { ErasureService } from './erasure/erasure.service.js';
+import { Erasures } from './erasure/erasures.js';
+import { ExportService } from './erasure/export.service.js';
+import { InFlight } from './erasure/in-flight.js';
+import { PersonNames } from './erasure/person-names.js';
 import { Lease } from './work/lease.js';
 import { Sweeper } from './delivery/sweeper.js';
 import { CallbackDevices } from './devices/callback-devices.js';
@@ -32,6 +44,9 @@ import { InboundEventRow, InboundRaw } from './inbound/inbound-event.entity.js';
 import { InboundHttp } from './inbound/inbound.http.js';
 import { InboundService } from './inbound/inbound.service.js';
 import { ReadPorts } from './inbound/read-port.js';
+import { ReplayController } from './inbound/replay.controller.js';
+import { ReplayService } from './inbound/replay.service.js';
+import { ShadowReplay } from './inbound/replay.shadow.js';
 import { ActionsController } from './integrations/actions.controller.js';
 import { ActionsService } from './integrations/actions.service.js';
 import { ChannelClients } from './integrations/channel-clients.js';
@@ -52,6 +67,7 @@ import { ReceiptTokens } from './receipts/receipt-tokens.js';
 import { ReceiptsController } from './receipts/receipts.controller.js';
 import { ReceiptsService } from './receipts/receipts.service.js';
 import { RegistryModule } from './registry/registry.module.js';
+import { Retention } from './retention/retention.service.js';
 import { AudienceSlices } from './routing/audience-slices.js';
 import { CommandRouter } from './routing/command-router.js';
 import { DeliveryWriter } from './routing/delivery-writer.js';
@@ -61,6 +77,7 @@ import { Planner } from './routing/planner.js';
 import { Recipients } from './routing/recipients.js';
 import { ReportsService } from './statistics/reports.service.js';
 import { StatisticsController } from './statistics/statistics.controller.js';
+import { StateMetrics } from './statistics/state-metrics.js';
 import { Tallies } from './statistics/tallies.js';
 import { TemplatesModule } from './templates/templates.module.js';
 import { TraceController } from './trace/trace.controller.js';
@@ -70,7 +87,16 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkLoops } from './work-loops.js';
 
 const INTEGRATIONS = [IntegrationCache, IntegrationsService, ChannelClients, SharedStates, PauseSwitch, ActionsService];
-const RECEIVE = [CallbackStore, Admission, InboundService, InboundHttp, ReadPorts, EventsService];
+const RECEIVE = [
+  CallbackStore,
+  Admission,
+  InboundService,
+  InboundHttp,
+  ReadPorts,
+  EventsService,
+  ReplayService,
+  ShadowReplay,
+];
 const ROUTE = [Directory, CallbackDevices, Recipients, CommandRouter, EventRouter];
 const AUDIENCES = [TagsService, AudiencesService, TagMirror, TagMirrorService, PushSwitchService];
 const PLAN = [
@@ -83,8 +109,27 @@ const PLAN = [
   Planner,
   DeliveryWriter,
 ];
-const DELIVER = [QuotaLedger, DeliveryWorker, DeliveryRecorder, HeldDeliveries, Lease, Sweeper];
-const LEARN = [NotificationsService, ReceiptTokens, ReceiptsService, Tallies, ReportsService, TraceService];
+const DELIVER = [
+  QuotaLedger,
+  DeliveryWorker,
+  DeliveryRecorder,
+  LaneBreakers,
+  Deferrals,
+  HeldDeliveries,
+  Lease,
+  Sweeper,
+];
+const GIVE_UP = [DeadLettersService, RedriveService];
+const FORGET = [PersonNames, Erasures, InFlight, ErasureService, ExportService, Retention];
+const LEARN = [
+  NotificationsService,
+  ReceiptTokens,
+  ReceiptsService,
+  Tallies,
+  ReportsService,
+  TraceService,
+  StateMetrics,
+];
 
 /** The notification module: receive, route, plan, deliver, and learn what happened. */
 @Module({
@@ -106,15 +151,30 @@ const LEARN = [NotificationsService, ReceiptTokens, ReceiptsService, Tallies, Re
     PushSwitchController,
     AudiencesController,
     EventsController,
+    ReplayController,
     // Before the one that reads: its fixed addresses come first.
     NotificationRequestsController,
     NotificationsController,
     DeliveriesController,
+    DeadLettersController,
+    ErasureController,
     ReceiptsController,
     StatisticsController,
     TraceController,
   ],
-  providers: [...INTEGRATIONS, ...RECEIVE, ...ROUTE, ...AUDIENCES, ...PLAN, ...DELIVER, ...LEARN, WorkLoops],
+  providers: [
+    ...INTEGRATIONS,
+    ...RECEIVE,
+    ...ROUTE,
+    ...AUDIENCES,
+    ...PLAN,
+    ...DELIVER,
+    ...GIVE_UP,
+    ...FORGET,
+    ...LEARN,
+    WorkLoops,
+    CoreAuditSubjects,
+  ],
   exports: [
     AccessModule,
     DevicesModule,

@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { freshDatabase, type FreshDatabase } from '../../test/support/postgres.js';
 import { dataSourceOptions, executedMigrations, migrate, pendingMigrations, revert } from './database.js';
@@ -54,5 +55,23 @@ describe('migrations', () => {
     expect(await executedMigrations(dataSource)).toEqual([]);
     const tables = await dataSource.query("SELECT 1 FROM pg_tables WHERE schemaname = 'untouched'");
     expect(tables).toEqual([]);
+  });
+});
+
+describe('a connection', () => {
+  it('that ends while nobody listens to it does not take the process along', async () => {
+    const database = await freshDatabase();
+    const dataSource = await new DataSource(
+      dataSourceOptions({ url: database.url, poolSize: 2, entities: [] }),
+    ).initialize();
+    const client = await (dataSource.driver as unknown as { master: Pool }).master.connect();
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const ended = new Promise<void>((resolve) => client.once('end', resolve));
+    await dataSource.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    await ended;
+    await expect(client.query('SELECT 1')).rejects.toThrow(/not queryable|terminat|connection/i);
+    client.release(true);
+    await dataSource.destroy();
+    await database.drop();
   });
 });

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Client } from 'pg';
 import type { DataSource, DataSourceOptions } from 'typeorm';
 
 export interface DatabaseOptions {
@@ -23,6 +24,18 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const extension = path.extname(fileURLToPath(import.meta.url));
 const here = (glob: string): string => path.join(import.meta.dirname, glob + extension);
 
+/**
+ * A connection of the pool that may end at any moment. The pool listens to those that it keeps, and who takes one listens
+ * to it; in between, what the server says last is heard by nobody, and an error that nobody hears ends the process. Whoever
+ * uses the connection afterwards hears of it then.
+ */
+class MortalClient extends Client {
+  constructor(...options: ConstructorParameters<typeof Client>) {
+    super(...options);
+    this.on('error', () => undefined);
+  }
+}
+
 /** The one place that says how Bellhop talks to PostgreSQL: the app, the command line and the tests use it. */
 export function dataSourceOptions({ url, poolSize, entities, logging }: DatabaseOptions): DataSourceOptions {
   return {
@@ -32,7 +45,7 @@ export function dataSourceOptions({ url, poolSize, entities, logging }: Database
     applicationName: 'bellhop',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     // Statements of one connection do not wait for the answers of those before them.
-    extra: { pipeline: true },
+    extra: { pipeline: true, Client: MortalClient },
     // gen_random_uuid() is built in; no extension has to be installed, which managed databases often forbid.
     uuidExtension: 'pgcrypto',
     installExtensions: false,

@@ -8,6 +8,7 @@ import { callbackify } from 'node:util';
 import { Agent, buildConnector, type Dispatcher, request } from 'undici';
 import { isPublicAddress } from './egress.address.js';
 import { Environment } from './env.js';
+import { Telemetry } from './telemetry.js';
 
 /** Every address of a host. Rejects when it has none. */
 export type ResolveHost = (host: string) => Promise<readonly string[]>;
@@ -35,6 +36,7 @@ export class GuardedEgress implements Egress, OnApplicationShutdown {
   constructor(
     private readonly environment: Environment,
     @Optional() @Inject(RESOLVE_HOST) private readonly resolve: ResolveHost = systemAddresses,
+    @Optional() private readonly telemetry?: Telemetry,
   ) {
     this.agent = new Agent({ connections: PER_HOST, connect: this.connector() });
   }
@@ -85,7 +87,7 @@ export class GuardedEgress implements Egress, OnApplicationShutdown {
     const { statusCode, headers, body } = await request(url, {
       dispatcher: this.agent.compose(watch(onStart)),
       method: call.method ?? 'GET',
-      headers: call.headers,
+      headers: this.telemetry?.on ? this.telemetry.outgoing(call.headers) : call.headers,
       body: call.body,
       signal,
     });

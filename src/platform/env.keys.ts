@@ -24,7 +24,23 @@ function parseKey(entry: string, position: number): VaultKey {
   if (bytes.length !== KEY_BYTES) {
     throw new Error(`must hold keys of ${KEY_BYTES} bytes, and "${id}" (entry ${position}) has ${bytes.length}`);
   }
+  if (bytes.every((byte) => byte === 0))
+    throw new Error(`must hold random keys, and "${id}" (entry ${position}) is all zeros`);
   return { id, bytes };
+}
+
+/** Different characters of 32 that somebody has drawn rather than thought of. */
+const LEAST_VARIETY = 10;
+
+/** Refuses what people write to get past a least length, such as a word again and again. */
+export function IsUnguessable(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isUnguessable',
+    validator: {
+      validate: (value) => new Set(String(value)).size >= LEAST_VARIETY,
+      defaultMessage: () => 'must be random, and is made of a few characters only',
+    },
+  });
 }
 
 /** Reads the ring; a faulty one stays text and fails {@link IsKeyRing}. */

@@ -1,7 +1,18 @@
-import { ArrayNotEmpty, IsBoolean, IsIn, IsOptional, MinLength } from 'class-validator';
+import {
+  ArrayNotEmpty,
+  IsBoolean,
+  IsIn,
+  IsNotEmpty,
+  IsOptional,
+  Matches,
+  MinLength,
+  ValidateIf,
+} from 'class-validator';
 import path from 'node:path';
 import { IsReceivers, toReceivers } from './env.egress.js';
-import { IsKeyRing, sandboxKeys, toKeyRing } from './env.keys.js';
+import { IsKeyRing, IsUnguessable, sandboxKeys, toKeyRing } from './env.keys.js';
+import { IsIssuer, IsRoleMapping, type MappedRole, toRoleMapping } from './env.oidc.js';
+import { IsProxies, toProxies } from './env.proxies.js';
 import {
   EnvironmentInvalidError,
   exampleOf,
@@ -25,6 +36,15 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const HOW_TO_MAKE_A_KEY = 'echo "k1:$(openssl rand -base64 32)"';
+
+/** A century. */
+const MOST_DAYS = 36_500;
+const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/;
+
+const keptFor = (what: string) => ({
+  about: `Days for which we keep ${what}, 0 to ${MOST_DAYS}; 0: for ever.`,
+  example: '90',
+});
 
 /** What the database needs; enough for migrations, which must not ask for keys. */
 export class DatabaseEnvironment {
@@ -93,8 +113,8 @@ export class Environment extends DatabaseEnvironment {
     'BELLHOP_KEYS',
     {
       about:
-        'Keys that seal secrets at rest: id:base64 of 32 bytes, separated by commas. The first one seals, all of them ' +
-        'open; rotate by putting a new one in front, and keep the last one last. Required outside the sandbox. ' +
+        'Keys that guard what is sealed at rest: id:base64 of 32 bytes, separated by commas. The first one seals, all of ' +
+        'them open; rotate by putting a new one in front (docs/secrets.md). Required outside the sandbox. ' +
         `A new key: ${HOW_TO_MAKE_A_KEY}`,
       example: 'k1:<base64 of 32 random bytes>',
       secret: true,
@@ -112,6 +132,7 @@ export class Environment extends DatabaseEnvironment {
     secret: true,
   })
   @IsOptional()
+  @IsUnguessable()
   @MinLength(32, { message: 'must have 32 characters or more' })
   readonly platformKey?: string;
 
@@ -168,6 +189,166 @@ export class Environment extends DatabaseEnvironment {
   )
   @IsReceivers()
   readonly egressAllow: readonly string[];
+
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  @Variable(
+    'BELLHOP_TRUSTED_PROXIES',
+    {
+      about:
+        'Proxies in front of this process, whose X-Forwarded-For tells the address of a client: IP addresses or networks ' +
+        '(10.0.0.0/8), or loopback, linklocal, uniquelocal; separated by commas. Not set: none, and all who come through ' +
+        'one proxy share the limits per client address.',
+      example: 'loopback,10.0.0.0/8',
+    },
+    toProxies,
+  )
+  @IsProxies()
+  readonly trustedProxies: readonly string[] = [];
+
+  /** Calls per minute and key. 0: unlimited. */
+  @Variable(
+    'BELLHOP_API_RATE',
+    {
+      about:
+        'Calls per minute that each API key, and each operator who is signed in, may make to this process, all at once or ' +
+        'spread, 0 to 10000000; 0 takes the limit away.',
+      example: '60000',
+    },
+    toInteger,
+  )
+  @IsWhole(0, 10_000_000)
+  readonly apiRate: number = 60_000;
+
+  /** Callbacks per minute and integration. 0: unlimited. */
+  @Variable(
+    'BELLHOP_INBOUND_RATE',
+    {
+      about:
+        'Callbacks per minute that this process takes from each integration, 0 to 10000000; the vendor is told to send the ' +
+        'others again. 0 takes the limit away.',
+      example: '600000',
+    },
+    toInteger,
+  )
+  @IsWhole(0, 10_000_000)
+  readonly inboundRate: number = 0;
+
+  /** Calls per minute and client address. 0: unlimited. */
+  @Variable(
+    'BELLHOP_RECEIPTS_RATE',
+    {
+      about:
+        'Calls of POST /v1/receipts per minute and client address that this process answers, 0 to 10000000. Many phones ' +
+        'share the address of their carrier. 0 takes the limit away.',
+      example: '6000',
+    },
+    toInteger,
+  )
+  @IsWhole(0, 10_000_000)
+  readonly receiptsRate: number = 6_000;
+
+  /** Days. */
+  @Variable(
+    'BELLHOP_AUDIT_DAYS',
+    { about: 'Days for which the audit is kept, 30 to 36500.', example: '730' },
+    toInteger,
+  )
+  @IsWhole(30, 36_500)
+  readonly auditDays: number = 730;
+
+  /** Absent: people sign in with passwords alone. */
+  @Variable('BELLHOP_OIDC_ISSUER', {
+    about:
+      'Issuer of the OpenID provider with which people may sign in; it sends them back to ' +
+      'PUBLIC_URL/v1/session/oidc/callback. Not set: passwords alone.',
+    example: 'https://login.example.com/realms/acme',
+  })
+  @IsOptional()
+  @IsIssuer()
+  readonly oidcIssuer?: string;
+
+  @Variable('BELLHOP_OIDC_CLIENT_ID', { about: 'What the provider calls Bellhop.', example: 'bellhop' })
+  @ValidateIf(({ oidcIssuer }: Environment) => oidcIssuer !== undefined)
+  @IsNotEmpty({ message: 'must be set when BELLHOP_OIDC_ISSUER is' })
+  readonly oidcClientId?: string;
+
+  @Variable('BELLHOP_OIDC_CLIENT_SECRET', {
+    about: 'What Bellhop shows the provider.',
+    example: '<secret of the client>',
+    secret: true,
+  })
+  @ValidateIf(({ oidcIssuer }: Environment) => oidcIssuer !== undefined)
+  @IsNotEmpty({ message: 'must be set when BELLHOP_OIDC_ISSUER is' })
+  readonly oidcClientSecret?: string;
+
+  /** Absent: nobody comes in whom no admin has invited. */
+  @Variable('BELLHOP_OIDC_ROLE_CLAIM', {
+    about:
+      'Claim by whose values people come in whom no admin has invited, or the way to it (realm_access.roles). Not set: ' +
+      'nobody does.',
+    example: 'groups',
+  })
+  @ValidateIf(({ oidcRoleClaim, oidcRoles }: Environment) => oidcRoleClaim !== undefined || oidcRoles.length > 0)
+  @IsNotEmpty({ message: 'must be set when BELLHOP_OIDC_ROLES is' })
+  readonly oidcRoleClaim?: string;
+
+  @Variable(
+    'BELLHOP_OIDC_ROLES',
+    {
+      about:
+        'What values of that claim stand for: value=role, or value=role@app_… in one app; separated by commas. Roles are ' +
+        'viewer, operator, developer and admin.',
+      example: 'push-admins=admin,push-team=operator',
+    },
+    toRoleMapping,
+  )
+  @IsRoleMapping()
+  readonly oidcRoles: readonly MappedRole[] = [];
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_RAW_DAYS', keptFor('the bytes of callbacks'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly rawDays: number = 14;
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_EVENT_DAYS', keptFor('events'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly eventDays: number = 90;
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_DELIVERY_DAYS', keptFor('deliveries; they go by the month'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly deliveryDays: number = 180;
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_NOTIFICATION_DAYS', keptFor('notifications without deliveries'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly notificationDays: number = 180;
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_RECEIPT_DAYS', keptFor('receipts'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly receiptDays: number = 180;
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_WEBHOOK_DAYS', keptFor('messages of webhooks that have ended'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly webhookDays: number = 30;
+
+  /** Days; 0: for ever. */
+  @Variable('BELLHOP_STATISTICS_DAYS', keptFor('figures of days'), toInteger)
+  @IsWhole(0, MOST_DAYS)
+  readonly statisticsDays: number = 1_095;
+
+  /** UTC, `HH:mm-HH:mm`, wrapping over midnight; equal ends: all day. */
+  @Variable('BELLHOP_RETENTION_HOURS', {
+    about:
+      'Hours of the day, UTC, in which what is too old is deleted. Not set: 18:00-22:00, the small hours of East Asia. ' +
+      'Equal ends: all day.',
+    example: '18:00-22:00',
+  })
+  @Matches(HOURS, { message: 'must be HH:mm-HH:mm' })
+  readonly retentionHours: string = '18:00-22:00';
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -188,7 +369,7 @@ export function readEnvironment(source: Source = process.env): Environment {
   const ownKeys = settings.sandbox && settings.keys.length === 0;
   // A placeholder, so that a missing ring is no fault here and nothing is written while other faults stand.
   if (ownKeys) settings.keys = [PLACEHOLDER];
-  refuse(faultsOf(settings, source));
+  refuse([...faultsOf(settings, source), ...accidents(settings, source)]);
   if (ownKeys) settings.keys = keptKeys(settings.dataDir);
   return settings;
 }
@@ -202,6 +383,19 @@ export function readDatabaseEnvironment(source: Source = process.env): DatabaseE
   settings.dataDirExplicit = Boolean(source['BELLHOP_DATA_DIR']?.trim());
   refuse(faultsOf(settings, source));
   return settings;
+}
+
+/** A production that has lost its DATABASE_URL must not come up as a demonstration. */
+function accidents({ sandbox }: Environment, source: Source): readonly EnvironmentFault[] {
+  const meant = source['NODE_ENV'] !== 'production' || source['BELLHOP_SANDBOX']?.trim();
+  if (!isTrue(sandbox) || meant) return [];
+  return [
+    {
+      variable: 'DATABASE_URL',
+      message: 'must be set in production (NODE_ENV)',
+      hint: 'For instance DATABASE_URL=postgres://bellhop:password@db.example.com:5432/bellhop. A sandbox that is meant has BELLHOP_SANDBOX=true.',
+    },
+  ];
 }
 
 const isTrue = (value: unknown): boolean => value === true;

@@ -1,7 +1,7 @@
 import { AppError, ConflictError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Clock } from './clock.js';
-import { Sql } from './sql.js';
+import { Sql, type SqlRunner } from './sql.js';
 import { Vault } from './vault.js';
 
 /** An unsafe call under a key of its caller. */
@@ -18,10 +18,14 @@ export interface StoredReply {
   readonly body: unknown;
 }
 
+/** What became of earlier runs of a call: its reply; or no reply, but maybe an effect, so that this one is to run. */
+export type Claim = { readonly reply: StoredReply } | { readonly effect: string | undefined };
+
 interface Row {
   readonly request_hash: Buffer;
   readonly status: number | null;
-  readonly response: { readonly sealed: string } | null;
+  /** `effect`: committed by a run that has no reply yet. */
+  readonly response: { readonly sealed: string } | { readonly effect: string } | null;
 }
 
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
@@ -34,7 +38,7 @@ const CLAIM = `
   INSERT INTO idempotency_key AS kept (app_id, key, request_hash, created_at) VALUES ($1, $2, $3, $4)
   ON CONFLICT (app_id, key) DO UPDATE
      SET request_hash = EXCLUDED.request_hash, created_at = EXCLUDED.created_at, status = NULL, response = NULL
-   WHERE kept.created_at <= $5 OR (kept.status IS NULL AND kept.created_at <= $6)
+   WHERE kept.created_at <= $5 OR (kept.status IS NULL AND kept.response IS NULL AND kept.created_at <= $6)
   RETURNING key`;
 
 /** The rows behind `Idempotency-Key`. The claim is committed before the call runs, so that of many only one runs. */
@@ -48,10 +52,9 @@ export class IdempotencyStore {
 
   /**
    * Claims the key for this call.
-   * @returns the reply of an earlier identical call; undefined when the call is to run now.
    * @throws {AppError} 422 `idempotency.key_reused`, 409 `idempotency.in_progress`
    */
-  async claim(call: IdempotentCall): Promise<StoredReply | undefined> {
+  async claim(call: IdempotentCall): Promise<Claim> {
     const { appId, key, requestHash } = call;
     const now = this.clock.now();
     const claimed = await this.sql.query(CLAIM, [
@@ -62,7 +65,7 @@ export class IdempotencyStore {
       ago(now, LIFETIME_MS),
       ago(now, ABANDONED_MS),
     ]);
-    if (claimed.length > 0) return undefined;
+    if (claimed.length > 0) return { effect: undefined };
     const [row] = await this.sql.query<Row>(
       'SELECT request_hash, status, response FROM idempotency_key WHERE app_id = $1 AND key = $2',
       [appId, key],
@@ -70,9 +73,23 @@ export class IdempotencyStore {
     return this.judge(call, row);
   }
 
+  /**
+   * Remembers what a call does, in the transaction that does it: should nobody hear whether it was committed, the next
+   * run of the call finds it.
+   * @throws {ConflictError} when another run has been faster.
+   */
+  async note(tx: SqlRunner, { appId, key, requestHash }: IdempotentCall, effect: string): Promise<void> {
+    const noted = await tx.query(
+      `UPDATE idempotency_key SET response = jsonb_build_object('effect', $4::text)
+        WHERE app_id = $1 AND key = $2 AND request_hash = $3 AND status IS NULL AND response IS NULL RETURNING 1`,
+      [appId, key, requestHash, effect],
+    );
+    if (noted.length === 0) throw underWay();
+  }
+
   /** Keeps the reply. It is sealed: some replies show a secret, which is stored nowhere else. */
   async keep({ appId, key, requestHash }: IdempotentCall, { status, body }: StoredReply): Promise<void> {
-    const sealed = this.vault.seal(JSON.stringify(body), contextOf(appId, key)).toString('base64');
+    const sealed = this.vault.seal(JSON.stringify(body), idempotencyContext(appId, key)).toString('base64');
     await this.sql.query(
       `UPDATE idempotency_key SET status = $4, response = $5
         WHERE app_id = $1 AND key = $2 AND request_hash = $3 AND status IS NULL`,
@@ -80,10 +97,10 @@ export class IdempotencyStore {
     );
   }
 
-  /** Forgets a call that failed, so that it may be made again. */
+  /** Forgets a call that failed and has done nothing, so that it may be made again. */
   async release({ appId, key, requestHash }: IdempotentCall): Promise<void> {
     await this.sql.query(
-      'DELETE FROM idempotency_key WHERE app_id = $1 AND key = $2 AND request_hash = $3 AND status IS NULL',
+      'DELETE FROM idempotency_key WHERE app_id = $1 AND key = $2 AND request_hash = $3 AND status IS NULL AND response IS NULL',
       [appId, key, requestHash],
     );
   }
@@ -98,19 +115,23 @@ export class IdempotencyStore {
     return rows.length;
   }
 
-  private judge({ appId, key, requestHash }: IdempotentCall, row: Row | undefined): StoredReply {
+  private judge({ appId, key, requestHash }: IdempotentCall, row: Row | undefined): Claim {
     if (row && !row.request_hash.equals(requestHash)) {
       throw new AppError('idempotency.key_reused', 422, 'This Idempotency-Key was used for another request.');
     }
+    const { status, response } = row ?? {};
+    if (response && 'effect' in response) return response;
     // No row: the first call failed and released the key between the two statements.
-    if (!row?.response || row.status === null) {
-      throw new ConflictError('idempotency.in_progress', 'A call with this Idempotency-Key is under way.');
-    }
-    const body = this.vault.open(Buffer.from(row.response.sealed, 'base64'), contextOf(appId, key));
-    return { status: row.status, body: JSON.parse(body) as unknown };
+    if (!response || !status) throw underWay();
+    const body = this.vault.open(Buffer.from(response.sealed, 'base64'), idempotencyContext(appId, key));
+    return { reply: { status, body: JSON.parse(body) as unknown } };
   }
 }
 
-const contextOf = (appId: string, key: string): string => `idempotency:${appId}:${key}`;
+const underWay = (): ConflictError =>
+  new ConflictError('idempotency.in_progress', 'A call with this Idempotency-Key is under way.');
+
+/** What a kept reply is sealed to. */
+export const idempotencyContext = (appId: string, key: string): string => `idempotency:${appId}:${key}`;
 
 const ago = (now: Date, ms: number): Date => new Date(now.getTime() - ms);

@@ -1,14 +1,39 @@
 import { AppError, type FieldIssue } from '@bellhop/contracts';
-import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { IdempotencyStore, type IdempotentCall, type StoredReply } from './idempotency.store.js';
 import { refusalOf } from './problem.js';
 import type { AppRequest } from './request.js';
+import type { SqlRunner } from './sql.js';
 
 const UNSAFE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** A key that cannot be released, because the database is away, is tried again for about as long as a claim stands. */
+const RELEASE_EVERY_MS = 1_000;
+const RELEASE_TRIES = 300;
+
+/** What a call under an `Idempotency-Key` must do once, whatever becomes of its process and connections. */
+export interface OneEffect {
+  /** What an earlier run has done, of which nobody heard. */
+  readonly done: string | undefined;
+  /** To be called in the transaction of the effect. @throws {ConflictError} when another run has been faster. */
+  readonly note: (tx: SqlRunner, effect: string) => Promise<void>;
+}
+
+/** The {@link OneEffect} of the call; undefined without a key. */
+export const Once = createParamDecorator((_: unknown, context: ExecutionContext): OneEffect | undefined => {
+  return context.switchToHttp().getRequest<AppRequest>().oneEffect;
+});
 
 /**
  * Gives an unsafe call with an `Idempotency-Key` one effect, however often it is sent within 24 hours.
@@ -23,13 +48,20 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const http = context.switchToHttp();
-    const call = callOf(http.getRequest<AppRequest>());
-    return call ? from(this.once(call, next, http.getResponse<Response>())) : next.handle();
+    const request = http.getRequest<AppRequest>();
+    const call = callOf(request);
+    return call ? from(this.once(request, call, next, http.getResponse<Response>())) : next.handle();
   }
 
-  private async once(call: IdempotentCall, next: CallHandler, response: Response): Promise<unknown> {
+  private async once(
+    request: AppRequest,
+    call: IdempotentCall,
+    next: CallHandler,
+    response: Response,
+  ): Promise<unknown> {
     const earlier = await this.store.claim(call);
-    if (earlier) return replay(earlier, response);
+    if ('reply' in earlier) return replay(earlier.reply, response);
+    request.oneEffect = { done: earlier.effect, note: (tx, effect) => this.store.note(tx, call, effect) };
     const body = await this.run(call, next);
     await this.settle(this.store.keep(call, { status: response.statusCode, body: body ?? null }));
     return body;
@@ -42,8 +74,18 @@ export class IdempotencyInterceptor implements NestInterceptor {
       const { status, code, detail, errors } = refusalOf(error);
       const final = status < 500 && status !== 409 && status !== 429;
       const refusal = { status, body: { code, detail, errors } };
-      await this.settle(final ? this.store.keep(call, refusal) : this.store.release(call));
+      await (final ? this.settle(this.store.keep(call, refusal)) : this.release(call));
       throw error;
+    }
+  }
+
+  /** Until it is released, whoever makes the call again is told that it is under way. */
+  private async release(call: IdempotentCall, tries = RELEASE_TRIES): Promise<void> {
+    try {
+      await this.store.release(call);
+    } catch (error) {
+      if (tries === RELEASE_TRIES) this.logger.warn({ err: error }, 'An idempotency key is released later');
+      if (tries > 1) setTimeout(() => void this.release(call, tries - 1), RELEASE_EVERY_MS).unref();
     }
   }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
 
 /** What an id names; the first part of its public form. */
-export type IdPrefix = 'app' | 'key' | 'int' | 'dev' | 'evt' | 'ntf' | 'dlv' | 'tpl' | 'whk' | 'whm';
+export type IdPrefix = 'app' | 'key' | 'int' | 'dev' | 'evt' | 'ntf' | 'dlv' | 'tpl' | 'whk' | 'whm' | 'opr' | 'aud';
 
 const RANDOM_BYTES = 16;
 /** Random bytes in stock: asking the system for them one id at a time costs more than the id. */
@@ -35,6 +35,11 @@ export function idAfter(id: string, ms: number): string {
   const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) + ms;
   const hex = time.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** The first id that can have been made at this moment. */
+export function idFloor(at: Date): string {
+  return dashed(Math.max(0, at.getTime()).toString(16).padStart(12, '0').padEnd(32, '0'));
 }
 
 /** `evt` + UUID → `evt_0199…`, the form in every reply. */

@@ -4,6 +4,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LoggerModule } from 'nestjs-pino';
 import { DataSource } from 'typeorm';
+import { BodyRules } from './body-rules.js';
 import { Clock } from './clock.js';
 import { pendingMigrations } from './database.js';
 import { GuardedEgress } from './egress.js';
@@ -15,21 +16,38 @@ import { IdempotencyStore } from './idempotency.store.js';
 import { loggingOptions } from './logging.js';
 import { MetricsController } from './metrics.controller.js';
 import { HttpMetrics, Metrics } from './metrics.js';
+import { ProcessMetrics } from './metrics.process.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Sql } from './sql.js';
+import { HttpTraces } from './telemetry.http.js';
+import { Telemetry } from './telemetry.js';
 import { RequestValidationPipe } from './validation.js';
+import { VaultKeeper } from './vault.keeper.js';
 import { Vault } from './vault.js';
 
 export interface PlatformOptions {
   readonly environment: Environment;
 }
 
-const SHARED = [Clock, Sql, Vault, Metrics, Environment, IdempotencyStore, Lifecycle, GuardedEgress];
+const SHARED = [
+  Clock,
+  Sql,
+  Vault,
+  VaultKeeper,
+  Metrics,
+  Telemetry,
+  Environment,
+  IdempotencyStore,
+  Lifecycle,
+  GuardedEgress,
+];
 
 /** What any service needs; it knows nothing of push. Needs the data source of TypeORM (`TypeOrmModule.forRoot`). */
 @Global()
 @Module({})
 export class PlatformModule implements NestModule {
+  constructor(private readonly telemetry: Telemetry) {}
+
   static forRoot({ environment }: PlatformOptions): DynamicModule {
     return {
       module: PlatformModule,
@@ -48,7 +66,10 @@ export class PlatformModule implements NestModule {
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
         Clock,
         Sql,
+        VaultKeeper,
         Metrics,
+        ProcessMetrics,
+        Telemetry,
         IdempotencyStore,
         Lifecycle,
         GuardedEgress,
@@ -59,6 +80,8 @@ export class PlatformModule implements NestModule {
 
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(HttpMetrics).forRoutes('{*splat}');
+    if (this.telemetry.on) consumer.apply(HttpTraces).forRoutes('{*splat}');
+    consumer.apply(BodyRules).forRoutes('{*splat}');
   }
 }
 

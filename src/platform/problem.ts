@@ -77,9 +77,12 @@ export function ofStatus(status: number): Refusal {
   return { status, code, ...(detail && { detail }) };
 }
 
+/** Fields that one reply names. Whoever sends thousands of wrong ones gets no answer that is larger than the question. */
+const MOST_FIELDS = 100;
+
 function ofAppError({ status, code, message, issues }: AppError): Refusal {
   if (status === INTERNAL.status) return { status, code };
-  return { status, code, detail: message, ...(issues.length > 0 && { errors: issues }) };
+  return { status, code, detail: message, ...(issues.length > 0 && { errors: issues.slice(0, MOST_FIELDS) }) };
 }
 
 /** Faults of our own code are no outage, even where their words or codes look like one. */

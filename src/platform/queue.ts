@@ -45,6 +45,14 @@ function nameOf(statement: string): string {
   return name;
 }
 
+/**
+ * Workers of the engine, each of which waits until all that it has fetched is done: as many as a slow lane can keep waiting,
+ * and enough for what the other lanes may do meanwhile.
+ */
+function workersFor({ concurrency, laneConcurrency = 0 }: WorkerOptions, fetched: number): number {
+  return laneConcurrency + Math.ceil((concurrency - laneConcurrency) / fetched);
+}
+
 /** The queue engine, narrowed to what Bellhop needs of it: nudges that are written in the caller's transaction. */
 @Injectable()
 export class Queue implements OnApplicationShutdown {
@@ -126,7 +134,7 @@ export class Queue implements OnApplicationShutdown {
     await this.boss.work<T>(
       queue,
       {
-        localConcurrency: Math.ceil(options.concurrency / fetched),
+        localConcurrency: workersFor(options, fetched),
         batchSize: fetched,
         // Without this a worker sits out its poll after every fetch, however much is waiting.
         burstWhenBatchFull: true,

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { OneEffect } from './idempotency.js';
 import { newId } from './ids.js';
 
 /** A request after the guard: it knows the app whose key was presented. */
@@ -8,6 +9,8 @@ export interface AppRequest extends Request {
   appId?: string;
   /** Of the key. */
   scopes?: readonly string[];
+  /** Absent without an `Idempotency-Key`. */
+  oneEffect?: OneEffect;
 }
 
 const SAFE_ID = /^[\w.:-]{1,128}$/;

@@ -38,15 +38,12 @@ export class RequestValidationPipe extends ValidationPipe {
       return read;
     } catch (error) {
       if (error instanceof Faults) throw invalidRequest(issuesOf(error.found).map((issue) => placed(issue, metadata)));
-      // class-transformer recurses: the stack gives out long before a body of legal size does.
-      if (error instanceof RangeError) throw invalidRequest([TOO_DEEP]);
       throw error;
     }
   }
 }
 
 const NO_OBJECT: FieldIssue = { field: '', message: 'must be a JSON object' };
-const TOO_DEEP: FieldIssue = { field: '', message: 'is nested too deeply' };
 
 const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
 

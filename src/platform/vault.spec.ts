@@ -117,3 +117,53 @@ describe('signer', () => {
     expect(new Vault([current]).signer('receipt', 16).vouches(message, signed)).toBe(false);
   });
 });
+
+describe('data keys', () => {
+  const data = (id: string, byte: number): VaultKey => ({ id, bytes: Buffer.alloc(32, byte) });
+  const withDataKeys = (ring: readonly VaultKey[], sealing: readonly VaultKey[]): Vault => {
+    const vault = new Vault(ring);
+    vault.use({ inUse: true, sealing, hashing: Buffer.alloc(32, 50), signing: [Buffer.alloc(32, 51)] });
+    return vault;
+  };
+  const keyOf = (sealed: Buffer): string => sealed.toString('utf8', 1, 1 + (sealed[0] as number));
+
+  it('seal in place of the ring; what the ring sealed still opens', () => {
+    const before = vault.seal('a token', CONTEXT);
+    const with2 = withDataKeys([current, old], [data('@2', 42), data('@1', 41)]);
+    const after = with2.seal('a token', CONTEXT);
+    expect([keyOf(before), keyOf(after), with2.sealingKey]).toEqual(['2026', '@2', '@2']);
+    expect([with2.open(before, CONTEXT), with2.open(after, CONTEXT)]).toEqual(['a token', 'a token']);
+    expect(with2.open(withDataKeys([old], [data('@1', 41)]).seal('older', CONTEXT), CONTEXT)).toBe('older');
+  });
+
+  it('make hashes and signatures independent of the ring', () => {
+    const [one, other] = [withDataKeys([current, old], []), withDataKeys([key('2030', 9)], [])];
+    expect(one.tokenHash('a token')).toEqual(other.tokenHash('a token'));
+    const signature = one.signer('receipt', 16).sign(Buffer.from('x'));
+    expect(other.signer('receipt', 16).vouches(Buffer.from('x'), signature)).toBe(true);
+  });
+
+  it('only open and vouch until they are in use', () => {
+    const keys = { sealing: [data('@1', 41)], hashing: Buffer.alloc(32, 50), signing: [Buffer.alloc(32, 51)] };
+    const [waiting, inUse, before] = [new Vault([current]), new Vault([current]), new Vault([current])];
+    waiting.use({ ...keys, inUse: false });
+    inUse.use({ ...keys, inUse: true });
+    expect([waiting.sealingKey, inUse.sealingKey]).toEqual(['2026', '@1']);
+    expect(before.open(waiting.seal('a token', CONTEXT), CONTEXT)).toBe('a token');
+    expect(waiting.open(inUse.seal('a token', CONTEXT), CONTEXT)).toBe('a token');
+    const x = Buffer.from('x');
+    const signed = [waiting, inUse].map((vault) => vault.signer('receipt', 16).sign(x));
+    expect(signed.map((it) => before.signer('receipt', 16).vouches(x, it))).toEqual([true, false]);
+    expect(signed.map((it) => waiting.signer('receipt', 16).vouches(x, it))).toEqual([true, true]);
+  });
+
+  it('reach a signer that was made before them, and spoil nothing that it signed', () => {
+    const late = new Vault([current, old]);
+    const signer = late.signer('receipt', 16);
+    const before = signer.sign(Buffer.from('x'));
+    late.use({ inUse: true, sealing: [], hashing: Buffer.alloc(32), signing: [Buffer.alloc(32, 51)] });
+    const after = signer.sign(Buffer.from('x'));
+    expect(after.equals(before)).toBe(false);
+    expect([before, after].map((it) => signer.vouches(Buffer.from('x'), it))).toEqual([true, true]);
+  });
+});

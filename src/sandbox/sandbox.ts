@@ -52,6 +52,7 @@ function bannerOf(state: SandboxState, url: string): string {
     'Bellhop sandbox: simulated gateways and vendors, and one demo app. Nothing leaves this machine.',
     '',
     `  API documentation  ${url}/docs`,
+    `  Console            ${url}/console/ (the log says with which link the first person comes in)`,
     `  API key            ${state.apiKey}`,
     `  Demo               npm run demo, and npm run demo -- --all for everything it can do`,
     '',

@@ -1,4 +1,5 @@
 import { Controller, Get, Module } from '@nestjs/common';
+import { ApiKeysService } from '../../src/access/api-keys.service.js';
 import { CurrentApp, RequireScope } from '../../src/access/scope.js';
 import { publicId } from '../../src/platform/ids.js';
 import { eventually, PLATFORM_KEY, type RestApp, startRestApp } from '../support/rest-app.js';
@@ -105,7 +106,7 @@ describe('access', () => {
     it('keeps a digest and the first ten characters, and notes the use', async () => {
       const { app, key } = await rest.seed('read');
       await rest.call('GET', '/v1/probe/read', { key });
-      const load = async () => (await rest.access.loadApiKeys(app.id)(undefined, 1))[0];
+      const load = async () => (await rest.get(ApiKeysService).load(app.id)(undefined, 1))[0];
       const row = await eventually(load, (found) => found?.lastUsedAt !== null);
       expect(key).toMatch(/^bh_[\w-]{43}$/);
       expect(row?.prefix).toBe(key.slice(0, 10));

@@ -1,9 +1,21 @@
+import { Inbound } from '@bellhop/contracts';
+import { Module } from '@nestjs/common';
 import { PLUGIN_MODULES } from '../../src/plugins.js';
 import { type Gateways, startGateways, TestPlatform } from '../support/app.js';
+import { AcmeInbound } from '../support/example-vendor/acme.inbound.js';
 import { AcmeModule } from '../support/example-vendor/index.js';
 import { Shop } from '../support/shop.js';
 
 const SECRET = 'acme-secret-0123456789';
+
+/** It takes the id of another one, and its documentation is nowhere. */
+@Inbound()
+class Impostor extends AcmeInbound {
+  override readonly manifest = { ...new AcmeInbound().manifest, id: 'nim', documentation: '' };
+}
+
+@Module({ providers: [Impostor] })
+class ImpostorModule {}
 
 describe('a vendor of one folder and one entry in the list of plugins', () => {
   let platform: TestPlatform;
@@ -12,7 +24,7 @@ describe('a vendor of one folder and one entry in the list of plugins', () => {
 
   beforeAll(async () => {
     gateways = await startGateways();
-    platform = await TestPlatform.start({ plugins: [...PLUGIN_MODULES, AcmeModule] });
+    platform = await TestPlatform.start({ plugins: [...PLUGIN_MODULES, AcmeModule, ImpostorModule] });
     shop = await Shop.open(platform, gateways);
   });
   afterAll(async () => {
@@ -46,6 +58,11 @@ describe('a vendor of one folder and one entry in the list of plugins', () => {
       },
       inbound: { authenticity: 'shared-secret', emits: ['acme.order_shipped'], identities: ['acme.customer'] },
     });
+  });
+
+  it('is not kept from its work by one that cannot be used', async () => {
+    const { body } = await shop.app.call('GET', '/v1/plugins/nim');
+    expect(body['name']).not.toBe('Acme Orders');
   });
 
   it('has its settings checked', async () => {

@@ -1,3 +1,4 @@
+import { NotificationsService } from '../../src/core/notifications/notifications.service.js';
 import { publicId } from '../../src/platform/ids.js';
 import { type Gateways, startGateways, type TestApp, TestPlatform } from '../support/app.js';
 import { freshApnsToken, type Phones, Shop } from '../support/shop.js';
@@ -200,6 +201,18 @@ describe('POST /v1/notifications', () => {
           status === 202 ? [202, last.body.id] : [409, 'idempotency.in_progress'],
         );
       }
+      await shop.settled();
+      expect(await shop.notifications()).toHaveLength(1);
+      expect(shop.pushes(phones)).toEqual([1, 1]);
+    });
+
+    it('keeps to one effect when the reply to it got lost', async () => {
+      const notifications = platform.app.get(NotificationsService);
+      const reading = jest.spyOn(notifications, 'get').mockRejectedValueOnce(new Error('Connection terminated'));
+      expect((await call({ title: 'Once' })).status).toBeGreaterThanOrEqual(500);
+      reading.mockRestore();
+      const [again, replayed] = [await call({ title: 'Once' }), await call({ title: 'Once' })];
+      expect([again.status, replayed.body.id]).toEqual([202, again.body.id]);
       await shop.settled();
       expect(await shop.notifications()).toHaveLength(1);
       expect(shop.pushes(phones)).toEqual([1, 1]);

@@ -1,14 +1,19 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Scope } from '../../src/access/api-key.entity.js';
 import { buildDocument } from '../../src/openapi.js';
+import { cursorOf } from '../../src/platform/pagination.js';
 import { type Gateways, PLATFORM_KEY, startGateways, type TestApp, TestPlatform } from '../support/app.js';
+import { type Browser, firstAdmin } from '../support/browser.js';
 
-type Operation = OpenAPIObject['paths'][string]['get'] & { 'x-scope'?: Scope };
+type Operation = OpenAPIObject['paths'][string]['get'] & { 'x-scope'?: Scope; 'x-session'?: boolean };
 interface Route {
   readonly method: string;
   readonly path: string;
   readonly operation: NonNullable<Operation>;
 }
+
+/** Stands for the session of a person, where a key would not do. */
+const SESSION = 'session';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
@@ -88,9 +93,54 @@ const BODIES: Readonly<Record<string, object>> = {
   reviseWebhook: WEBHOOK,
   rotateWebhookSecret: { graceSeconds: 60 },
   retryDelivery: { ttlSeconds: 600 },
+  restoreDevices: { from: '2026-01-01T00:00:00Z', dryRun: true },
+  redriveDeadLetters: {
+    state: 'failed',
+    reason: 'gateway.timeout',
+    channel: 'apns',
+    integrationId: `int_${'0'.repeat(32)}`,
+    from: '2026-01-01T00:00:00Z',
+    to: '2026-01-02T00:00:00Z',
+    dryRun: true,
+    perSecond: 10,
+    limit: 10,
+    startAt: '2026-01-01T00:00:00Z',
+    ttlSeconds: 600,
+  },
+  replayEvents: {
+    from: '2026-01-01T00:00:00Z',
+    to: '2026-01-02T00:00:00Z',
+    integrationId: `int_${'0'.repeat(32)}`,
+    state: 'ignored',
+    reason: 'unroutable',
+    cursor: cursorOf('019a8f3b-2c4d-7e5f-a0b1-c2d3e4f50617'),
+    dryRun: true,
+    limit: 10,
+  },
+  shadowReplayEvents: {
+    from: '2026-01-01T00:00:00Z',
+    to: '2026-01-02T00:00:00Z',
+    integrationId: `int_${'0'.repeat(32)}`,
+    state: 'routed',
+    cursor: cursorOf('019a8f3b-2c4d-7e5f-a0b1-c2d3e4f50617'),
+    limit: 10,
+  },
   createApp: { name: 'Shop', deepLinkScheme: 'shop', defaultLocale: 'en', timeZone: 'Asia/Shanghai' },
   updateApp: { name: 'Shop' },
   createApiKey: { name: 'Backend', scopes: ['send'], expiresAt: '2030-01-01T00:00:00Z' },
+  rotateApiKey: { overlapSeconds: 60, expiresAt: '2030-01-01T00:00:00Z' },
+  createPlatformKey: { name: 'Terraform', expiresAt: '2030-01-01T00:00:00Z' },
+  rotatePlatformKey: { overlapSeconds: 60, expiresAt: '2030-01-01T00:00:00Z' },
+  inviteOperator: { email: 'ada@example.com', name: 'Ada', roles: [{ role: 'viewer', appId: null }] },
+  changeOperator: { name: 'Ada', roles: [{ role: 'viewer', appId: null }], state: 'active' },
+  signIn: { email: 'ada@example.com', password: 'correct horse battery staple' },
+  redeemLink: {
+    token: 'A'.repeat(43),
+    password: 'correct horse battery staple',
+    email: 'ada@example.com',
+    name: 'Ada',
+  },
+  changePassword: { current: 'correct horse battery staple', next: 'another horse battery staple' },
   registerDevice: {
     gateway: 'apns',
     token: '9f3c0b7d5e2a4861f0d3c5b7a9e1f2a4968b7c5d3e1f0a2b4c6d8e0f1a3b5c7d',
@@ -118,11 +168,13 @@ describe('every route', () => {
   let gateways: Gateways;
   let routes: Route[];
   let document: OpenAPIObject;
+  let person: Browser;
   const apps = {} as Record<'read' | 'send' | 'admin', TestApp>;
 
   beforeAll(async () => {
     gateways = await startGateways();
     platform = await TestPlatform.start();
+    person = await firstAdmin(platform);
     document = buildDocument(platform.app);
     routes = Object.entries(document.paths).flatMap(([path, item]) =>
       METHODS.flatMap((method) => {
@@ -141,10 +193,15 @@ describe('every route', () => {
   const concrete = (path: string): string =>
     path.replace(/\{(\w+)\}/g, (_, name: string) => (name === 'userId' || name === 'installationId' ? 'user_1' : 'x'));
   const call = ({ method, path }: Route, key?: string, body?: unknown) =>
-    platform.request<{ code?: string; errors?: { field: string }[] }>(method, concrete(path), { key, body });
+    platform.request<{ code?: string; errors?: { field: string }[] }>(method, concrete(path), {
+      ...(key === SESSION ? { headers: person.headers } : { key }),
+      body,
+    });
   /** A key that may do what the route does. */
-  const keyFor = ({ operation }: Route): string =>
-    operation['x-scope'] === 'platform' ? PLATFORM_KEY : apps.admin.key;
+  const keyFor = ({ operation }: Route): string => {
+    if (operation['x-session']) return SESSION;
+    return operation['x-scope'] === 'platform' ? PLATFORM_KEY : apps.admin.key;
+  };
   const withBody = (): (Route & { body: object })[] =>
     routes
       .filter(({ operation }) => operation.requestBody)
@@ -207,15 +264,19 @@ describe('every route', () => {
 
   it('is public only where it is meant to be', () => {
     const open = routes
-      .filter(({ operation }) => !operation['x-scope'])
+      .filter(({ operation }) => !operation['x-scope'] && !operation['x-session'])
       .map(({ operation }) => String(operation.operationId));
     expect(open.toSorted()).toEqual([
+      'beginOidcSignIn',
+      'completeOidcSignIn',
       'getLiveness',
       'getMetrics',
       'getReadiness',
       'receiveCallbackGet',
       'receiveCallbackPost',
+      'redeemLink',
       'reportReceipts',
+      'signIn',
     ]);
   });
 

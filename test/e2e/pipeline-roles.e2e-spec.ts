@@ -100,4 +100,36 @@ describe('processes that share a database', () => {
       await one.stop();
     }
   });
+
+  it('what waits in a conversation is routed in its order, some at a time, however much it is', async () => {
+    const one = await TestPlatform.start({ role: 'api' });
+    const lonely = await Shop.open(one, gateways);
+    const there = await TestPlatform.start({ role: 'api', databaseUrl: one.databaseUrl });
+    try {
+      await lonely.person('user_1');
+      const nim = await lonely.vendor('nim', APP);
+      const message = { fromAccount: 'zhangsan', to: 'user_1', body: '你好' };
+      await lonely.post(nim.inboundUrl, nimMessage(APP, message, { now: new Date() }));
+      const waiting = 2_500;
+      await lonely.query(
+        `WITH copied AS (DELETE FROM inbound_event WHERE app_id = $1 RETURNING *)
+         INSERT INTO inbound_event SELECT (jsonb_populate_record(NULL::inbound_event, to_jsonb(copied) || jsonb_build_object(
+           'id', overlay(id::text PLACING lpad(n::text, 12, '0') FROM 25), 'key', n, 'alias_key', NULL,
+           'callback_id', overlay(callback_id::text PLACING lpad(n::text, 12, '0') FROM 25)))).*
+         FROM copied, generate_series(1, $2) n`,
+        waiting,
+      );
+      const last = (await lonely.events()).at(-1)?.id as string;
+      const nudge = { apps: [lonely.app.id], ids: [last], integrations: [nim.id] };
+      await Promise.all([one, there].map(({ app }) => app.get(EventRouter).route(nudge)));
+      const routed = await lonely.query<{ number: string; round: string }>(
+        `SELECT right(event_id::text, 12) AS number, xmin::text AS round FROM notification WHERE app_id = $1 ORDER BY id`,
+      );
+      expect(routed.map(({ number }) => Number(number))).toEqual(Array.from({ length: waiting }, (_, i) => i + 1));
+      expect(new Set(routed.map(({ round }) => round)).size).toBe(3);
+    } finally {
+      await there.stop();
+      await one.stop();
+    }
+  });
 });

@@ -37,7 +37,7 @@ class LinkChannel implements OutboundChannel<LinkConfig> {
     name: 'Links',
     summary: 'For this test.',
     documentation: 'https://example.com',
-    setup: '',
+    setup: '1. Nothing.',
     config: LinkConfig,
     capabilities: {},
   };

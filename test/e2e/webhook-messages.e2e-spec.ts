@@ -39,6 +39,12 @@ class HandClock extends Clock {
 /** Keeps nudges instead of carrying them. */
 class Shelf {
   nudges: Nudge<WebhookNudge>[] = [];
+  /** Endpoint → since when the oldest of its nudges waits. */
+  readonly lanes = new Map<string, Date>();
+
+  async waitingSince(): Promise<ReadonlyMap<string, Date>> {
+    return this.lanes;
+  }
 
   async enqueue(_tx: unknown, _queue: string, nudges: readonly Nudge<WebhookNudge>[]): Promise<void> {
     this.nudges.push(...nudges);
@@ -459,12 +465,17 @@ describe('webhooks', () => {
 
   describe('a sweep', () => {
     it('finds messages whose nudge was lost', async () => {
-      await subscribe();
+      const { id } = await subscribe();
       await announce();
       shelf.take();
       await sweep.sweep();
       expect(shelf.nudges).toEqual([]);
-      clock.wait(5 * 60_000 + 1);
+      shelf.lanes.set(id, clock.now());
+      clock.wait(60_001);
+      // Its turn has not come: its own nudge may be the one that waits.
+      await sweep.sweep();
+      expect(shelf.nudges).toEqual([]);
+      shelf.lanes.clear();
       await sweep.sweep();
       await work();
       expect((await only()).state).toBe('delivered');
@@ -516,18 +527,6 @@ describe('webhooks', () => {
       await sweep.sweep();
       expect(await only()).toMatchObject({ state: 'dead', reason: 'worker.lost' });
       expect(shelf.nudges).toEqual([]);
-    });
-
-    it('deletes what ended thirty days ago', async () => {
-      await subscribe();
-      await announce();
-      await work();
-      clock.wait(30 * DAY);
-      await sweep.sweep();
-      expect(await messages()).toHaveLength(1);
-      clock.wait(1);
-      await sweep.sweep();
-      expect(await messages()).toEqual([]);
     });
   });
 });

@@ -33,6 +33,8 @@ export interface TestOptions {
   readonly egressAllow?: readonly string[];
   /** Connections to the database. Default: that of the product. */
   readonly databasePool?: number;
+  /** Further variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ApiReply<T> {
@@ -51,7 +53,7 @@ export class TestPlatform {
   ) {}
 
   static async start(options: TestOptions = {}): Promise<TestPlatform> {
-    const { role = 'all', plugins, databaseUrl, egressAllow = [], databasePool } = options;
+    const { role = 'all', plugins, databaseUrl, egressAllow = [], databasePool, env } = options;
     const database = databaseUrl ? { url: databaseUrl, drop: async () => undefined } : await freshDatabase();
     const environment = readEnvironment({
       DATABASE_URL: database.url,
@@ -63,6 +65,7 @@ export class TestPlatform {
       DATABASE_POOL: databasePool?.toString(),
       HOST: '127.0.0.1',
       LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+      ...env,
     });
     const app = await createBellhop({ environment, databaseUrl: database.url, ...(plugins && { plugins }) });
     await app.listen(0, '127.0.0.1');

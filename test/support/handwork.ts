@@ -1,3 +1,4 @@
+import { Deferrals } from '../../src/core/delivery/deferrals.js';
 import { DeliveryWorker } from '../../src/core/delivery/delivery-worker.js';
 import { Sweeper } from '../../src/core/delivery/sweeper.js';
 import { Clock } from '../../src/platform/clock.js';
@@ -35,6 +36,7 @@ export class Handwork {
   async work(): Promise<void> {
     const worker = this.platform.app.get(DeliveryWorker);
     for (const nudge of await this.nudges()) await worker.deliver(nudge);
+    await this.platform.app.get(Deferrals).drained();
   }
 
   /** Moves the clock to the next attempt of the only delivery, and makes it. */

@@ -1,6 +1,7 @@
 import { TooManyCallsError } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import type { OneEffect } from '../../platform/idempotency.js';
 import { newId } from '../../platform/ids.js';
 import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
 import type { Content } from '../notifications/content.js';
@@ -44,15 +45,17 @@ export class NotificationIntake {
   /**
    * Writes the notification. Named people and delegated audiences are planned in the same transaction; a larger audience
    * is planned in slices afterwards.
+   * @param once of a call that may come again.
    * @returns the id (UUID).
    * @throws {UnprocessableError} naming every field. @throws {TooManyCallsError} when the vendor's quota has no room
    * and the caller wants no waiting.
    */
-  async create(appId: string, request: NotificationRequest): Promise<string> {
+  async create(appId: string, request: NotificationRequest, once?: OneEffect): Promise<string> {
     const checked = await this.checks.check(appId, request);
     const now = this.clock.now();
     const draft = draftOf(appId, request, checked, now);
     await this.sql.transaction(async (tx) => {
+      await once?.note(tx, draft.id);
       await insert(tx, draft, now);
       if (draft.state === 'planning' && isSmall(checked)) {
         const { app, channel, gateways } = checked;

@@ -4,6 +4,7 @@ import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { CurrentApp, MayBroadcast, RequireScope } from '../../access/scope.js';
+import { Once, type OneEffect } from '../../platform/idempotency.js';
 import { internalId } from '../../platform/ids.js';
 import { ApiProblems } from '../../platform/problem.js';
 import { NotificationView, notificationView } from '../notifications/notifications.dto.js';
@@ -40,10 +41,11 @@ export class NotificationRequestsController {
   async create(
     @CurrentApp() appId: string,
     @MayBroadcast() mayBroadcast: boolean,
+    @Once() once: OneEffect | undefined,
     @Body() body: CreateNotificationBody,
   ): Promise<NotificationView> {
     checkBody(body, mayBroadcast);
-    const id = await this.intake.create(appId, requestOf(body));
+    const id = once?.done ?? (await this.intake.create(appId, requestOf(body), once));
     return notificationView(await this.notifications.get(appId, id));
   }
 

@@ -2,6 +2,7 @@ import { effectiveAudience } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
+import { faultPoint } from '../../platform/fault-points.js';
 import { publicId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type Transaction } from '../../platform/sql.js';
@@ -150,22 +151,25 @@ export class SlicePlanner {
   }
 
   /** One slice in a transaction of its own. @returns whether there is more. */
-  private planNext(
+  private async planNext(
     { appId, notificationId }: PlanNudge,
     route: PlanRoute,
     walk: DeviceWalk | undefined,
   ): Promise<boolean> {
-    const planned = this.sql.transaction(async (tx) => {
-      const now = this.clock.now();
-      const [row] = await tx.query<PlannableNotification>(DUE, [appId, notificationId, now], 'due-to-plan');
-      if (!row) return false;
-      const { more } = await this.planSlice(tx, row, { ...route, context: { ...route.context, now } }, walk);
-      return more;
-    });
-    return planned.catch((error: unknown) => {
+    try {
+      const hasMore = await this.sql.transaction(async (tx) => {
+        const now = this.clock.now();
+        const [row] = await tx.query<PlannableNotification>(DUE, [appId, notificationId, now], 'due-to-plan');
+        if (!row) return false;
+        const { more } = await this.planSlice(tx, row, { ...route, context: { ...route.context, now } }, walk);
+        return more;
+      });
+      faultPoint('after-slice-commit');
+      return hasMore;
+    } catch (error) {
       if (error instanceof SliceLostError) return false;
       throw error;
-    });
+    }
   }
 
   private async planSlice(
@@ -187,6 +191,7 @@ export class SlicePlanner {
     const [advanced] = await tx.query<{ state: string }>(ADVANCE, [...values, row.plannedUntil], 'advance-planned');
     if (!advanced) throw new SliceLostError();
     if (advanced.state === 'done') await this.announceDone(tx, appId, id, now);
+    faultPoint('before-slice-commit');
     return { planned, more };
   }
 

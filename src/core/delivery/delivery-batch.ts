@@ -195,6 +195,43 @@ class Dates {
   }
 }
 
+// Those that would be of no use by then end here, as after an attempt.
+const DEFER = `
+  UPDATE delivery d
+  SET state = CASE WHEN d.expires_at <= $5 THEN 'expired' ELSE d.state END, reason = coalesce(d.reason, 'channel_down'),
+      held_at = CASE WHEN d.expires_at > $5 THEN d.held_at END,
+      not_before = CASE WHEN d.expires_at > $5 THEN $5::timestamptz END, updated_at = $4
+  FROM (
+    SELECT app_id, id FROM delivery
+    WHERE app_id = $1 AND id = ANY($2::uuid[]) AND integration_id = $3
+      AND (state = 'queued' OR (state = 'held' AND reason = 'quota_exhausted'))
+      AND (not_before IS NULL OR not_before <= $4)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+  ) due
+  WHERE d.app_id = due.app_id AND d.id = due.id
+  RETURNING d.id, d.notification_id AS "notificationId", d.state, d.reason, d.platform, d.priority,
+            d.created_at AS "createdAt", d.not_before AS "notBefore"`;
+
+/** A delivery that is not sent before a moment; of one that ended for it, the moment is null. */
+export interface DeferredDelivery extends Pick<ClaimedDelivery, 'id' | 'notificationId' | 'platform' | 'createdAt'> {
+  readonly state: Extract<DeliveryState, 'queued' | 'held' | 'expired'>;
+  readonly reason: string;
+  readonly priority: Priority;
+  readonly notBefore: Date | null;
+}
+
+/** Puts what is due in a batch off until later, without an attempt. */
+export function deferBatch(
+  tx: Transaction,
+  { appId, ids, integrationId }: DeliverNudge,
+  now: Date,
+  until: Date,
+): Promise<readonly DeferredDelivery[]> {
+  const values = [appId, uuidArray(ids), integrationId, now, until];
+  return queryRows<DeferredDelivery>(tx, ids.length, DEFER, values, 'defer-deliveries');
+}
+
 /** Gives up a claim whose deliveries are being recorded. Before them: the sweep takes both in this order. */
 export function dropClaim(tx: Transaction, appId: string, claimId: string): void {
   tx.send('DELETE FROM delivery_claim WHERE app_id = $1 AND id = $2', [appId, claimId], 'drop-claim');

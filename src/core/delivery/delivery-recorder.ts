@@ -1,6 +1,7 @@
 import type { SendOutcome } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { faultPoint } from '../../platform/fault-points.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner, type Transaction, unanswered } from '../../platform/sql.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
@@ -12,8 +13,15 @@ import { Tallies, type Tally } from '../statistics/tallies.js';
 import { type Announcement, WebhookOutbox } from '../webhooks/webhook-outbox.js';
 import { publicId } from '../../platform/ids.js';
 import { type Decision, decide } from './decide.js';
-import { DELIVER_QUEUE, deliverNudges } from './deliver.nudge.js';
-import { type ClaimedDelivery, dropClaim, recordBatch, type Result, settleNotifications } from './delivery-batch.js';
+import { DELIVER_QUEUE, type DeliverNudge, deliverNudges } from './deliver.nudge.js';
+import {
+  type ClaimedDelivery,
+  deferBatch,
+  dropClaim,
+  recordBatch,
+  type Result,
+  settleNotifications,
+} from './delivery-batch.js';
 import { applyVerdicts, type DeviceVerdict, MassInvalidationBrake } from './token-hygiene.js';
 
 /** A batch with what the gateway answered. */
@@ -72,7 +80,9 @@ export class DeliveryRecorder {
       const written = await this.write(tx, integration, claimed, results);
       if (ledger) await this.account(tx, ledger, judged, written);
       if (pause) await this.pauses.pause(tx, integration, pause);
+      faultPoint('before-record-commit');
     });
+    faultPoint('after-record-commit');
     if (pause) this.pauses.done(integration, pause);
     if (braked) return;
     await this.learn(appId, judged, now, sentAt);
@@ -113,6 +123,20 @@ export class DeliveryRecorder {
     });
     await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
     return new Set(recorded.map(({ id }) => id));
+  }
+
+  /** Nothing is sent before the moment; what would come too late ends now. */
+  async defer(integration: OpenedIntegration, nudge: DeliverNudge, until: Date): Promise<void> {
+    const { appId, integrationId } = nudge;
+    const channel = integration.plugin.id;
+    await this.sql.transaction(async (tx) => {
+      const deferred = await deferBatch(tx, nudge, this.clock.now(), until);
+      const deliveries = deferred.map((one) => ({ ...one, appId, integrationId, channel }));
+      const ended = deliveries.filter(({ state }) => state === 'expired');
+      await this.settle(tx, appId, ended);
+      const due = deliveries.filter(({ state }) => state !== 'expired');
+      await this.queue.enqueue(tx, DELIVER_QUEUE, deliverNudges(due));
+    });
   }
 
   /** What follows from deliveries that are in a new state: their notifications, the day's figures, our webhooks. */

@@ -1,6 +1,7 @@
 import { type ChannelClient, chunks, type SendItem, type SendOutcome } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { faultPoint } from '../../platform/fault-points.js';
 import { publicId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { Sql, type Transaction } from '../../platform/sql.js';
@@ -12,6 +13,7 @@ import { IntegrationCache, type OpenedIntegration } from '../integrations/integr
 import { ledgerOf, QuotaLedger } from '../quotas/quota-ledger.js';
 import type { QuotaVerdict } from '../quotas/quota-window.js';
 import { ReceiptTokens } from '../receipts/receipt-tokens.js';
+import { Deferrals } from './deferrals.js';
 import type { DeliverNudge } from './deliver.nudge.js';
 import {
   claimBatch,
@@ -23,6 +25,8 @@ import {
   type Result,
 } from './delivery-batch.js';
 import { DeliveryRecorder, settled } from './delivery-recorder.js';
+import { heardOf } from './lane-breaker.js';
+import { LaneBreakers } from './lane-breakers.js';
 import { Lease } from '../work/lease.js';
 
 /** A batch of deliveries: claim what may go, send it, hand the outcomes over to be recorded. */
@@ -40,20 +44,40 @@ export class DeliveryWorker {
     private readonly quotas: QuotaLedger,
     private readonly receipts: ReceiptTokens,
     private readonly recorder: DeliveryRecorder,
+    private readonly breakers: LaneBreakers,
+    private readonly deferrals: Deferrals,
     private readonly lease: Lease,
   ) {}
 
   async deliver(nudge: DeliverNudge): Promise<void> {
     const integration = await findActive(this.integrations, nudge.appId, nudge.integrationId);
     if (!integration) return this.hold(nudge);
+    const breaker = this.breakers.of(integration);
+    const pass = breaker.enter(this.clock.now());
+    if (pass.until) return this.deferrals.add(integration, nudge, pass.until);
+    const { ids } = nudge;
+    const some = pass.most < ids.length ? { ...nudge, ids: ids.slice(0, pass.most) } : nudge;
+    let outcomes: readonly SendOutcome[] = [];
+    try {
+      outcomes = await this.handle(some, integration);
+    } finally {
+      breaker.leave(pass.turn, heardOf(outcomes), this.clock.now(), Math.random());
+    }
+    if (some !== nudge) await this.deliver({ ...nudge, ids: ids.slice(pass.most) });
+  }
+
+  /** @returns what the gateway answered; nothing when there was nothing to send. */
+  private async handle(nudge: DeliverNudge, integration: OpenedIntegration): Promise<readonly SendOutcome[]> {
     const { claimId, deliveries: claimed } = await this.claim(nudge, integration);
-    if (claimed.length === 0) return;
+    if (claimed.length === 0) return [];
+    faultPoint('after-claim-commit');
     const sentAt = this.clock.now();
     const started = performance.now();
     const outcomes = await this.send(integration, claimed, nudge.appId);
     const ms = Math.round(performance.now() - started);
     await this.recorder.record({ integration, claimId, claimed, outcomes, sentAt, ms });
     this.count(integration, outcomes, ms);
+    return outcomes;
   }
 
   /** What is to be sent now; the rest of the nudge is done, or not due. */
@@ -68,6 +92,7 @@ export class DeliveryWorker {
       await this.recorder.settle(tx, nudge.appId, ended);
       const deliveries = claimed.filter(({ id, state }) => state === 'sending' && !refused.has(id));
       if (deliveries.length === 0) dropClaim(tx, nudge.appId, claimId);
+      faultPoint('before-claim-commit');
       return { claimId, deliveries };
     });
   }
@@ -128,7 +153,9 @@ export class DeliveryWorker {
     signal: AbortSignal,
   ): Promise<readonly SendOutcome[]> {
     try {
+      faultPoint('before-send');
       const outcomes = await sender.send(items, signal);
+      faultPoint('after-send');
       if (outcomes.length !== items.length) throw new Error('The channel answered for another number of targets.');
       return outcomes;
     } catch (error) {

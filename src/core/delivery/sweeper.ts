@@ -1,7 +1,7 @@
 import { chunks } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
-import { IdempotencyStore } from '../../platform/idempotency.store.js';
+import { Metrics } from '../../platform/metrics.js';
 import { timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
 import { type LaneTimes, Queue } from '../../platform/queue.js';
 import { Sql, type SqlRunner, type Transaction } from '../../platform/sql.js';
@@ -112,7 +112,6 @@ export class Sweeper {
     private readonly sql: Sql,
     private readonly queue: Queue,
     private readonly clock: Clock,
-    private readonly idempotency: IdempotencyStore,
     private readonly lease: Lease,
     private readonly planner: SlicePlanner,
     private readonly control: BroadcastControl,
@@ -122,6 +121,7 @@ export class Sweeper {
     private readonly quotas: QuotaLedger,
     private readonly recorder: DeliveryRecorder,
     private readonly held: HeldDeliveries,
+    private readonly metrics: Metrics,
   ) {}
 
   /** One pass; does nothing while another process makes one. */
@@ -132,7 +132,6 @@ export class Sweeper {
     await this.alone((tx) => this.nudgeAgain(tx));
     await this.finishCancels();
     await this.alone((tx) => this.tidy(tx));
-    await this.idempotency.purge();
     await this.shared.purge();
   }
 
@@ -215,7 +214,9 @@ export class Sweeper {
   }
 
   private report(found: Readonly<Record<string, number>>): void {
-    if (Object.values(found).some((count) => count > 0)) this.log.warn(found, 'Rows without a nudge');
+    const some = Object.entries(found).filter(([, count]) => count > 0);
+    if (some.length > 0) this.log.warn(found, 'Rows without a nudge');
+    for (const [what, count] of some) this.metrics.swept.inc({ what }, count);
   }
 
   /** Cancels whose caller did not wait until the end. */

@@ -13,6 +13,7 @@ export const lastAcceptedOf = (device: string): string =>
 @Unique(['appId', 'installationId'])
 @Unique(['appId', 'gateway', 'tokenHash'])
 @Index('device_user', { synchronize: false })
+@Index('device_out_of_use', { synchronize: false })
 export class Device {
   @PrimaryColumn('uuid', { name: 'app_id' })
   appId: string;

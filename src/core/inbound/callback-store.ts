@@ -1,5 +1,6 @@
 import { sha256Hex } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
+import { faultPoint } from '../../platform/fault-points.js';
 import { newId } from '../../platform/ids.js';
 import { Queue } from '../../platform/queue.js';
 import { isUnavailable, Sql, type Transaction } from '../../platform/sql.js';
@@ -37,6 +38,7 @@ export class CallbackStore {
   private async flush(callbacks: readonly CallbackDraft[]): Promise<readonly StoreResult[]> {
     try {
       const conclude = await this.sql.transaction((tx) => this.write(tx, callbacks));
+      faultPoint('after-flush-commit');
       return await conclude();
     } catch (error) {
       if (isUnavailable(error)) throw error;
@@ -75,6 +77,7 @@ export class CallbackStore {
     const fresh = await withoutRepeats(tx, drafts);
     const inserted = insertDrafts(tx, fresh);
     await this.nudgeRouter(tx, fresh);
+    faultPoint('before-flush-commit');
     return async () => {
       const stored = await inserted();
       return callbacks.map((callback) => {

@@ -1,4 +1,4 @@
-import { NotFoundError, UnprocessableError, accept, type RawRequest } from '@bellhop/contracts';
+import { NotFoundError, UnprocessableError, accept } from '@bellhop/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type FindOptionsWhere, LessThan, Repository } from 'typeorm';
@@ -10,6 +10,7 @@ import { ROUTE_QUEUE, routeNudge } from '../routing/route.nudge.js';
 import { CallbackStore } from './callback-store.js';
 import { InboundEventRow, type InboundEventState, InboundRaw } from './inbound-event.entity.js';
 import { InboundService } from './inbound.service.js';
+import { requestOf } from './replay.request.js';
 
 export interface EventFilter {
   readonly state?: InboundEventState;
@@ -82,14 +83,7 @@ export class EventsService {
     const integration = await this.integrations.find(event.integrationId);
     const adapter = integration?.plugin.inbound;
     if (!integration || !adapter) throw new NotFoundError('The plugin of the event');
-    const request: RawRequest = {
-      method: raw.method,
-      path: raw.path,
-      query: JSON.parse(raw.query) as Record<string, string>,
-      headers: JSON.parse(raw.headers) as Record<string, string>,
-      body: raw.body,
-    };
-    const draft = this.inbound.draft(integration, adapter, accept(request), raw.receivedAt);
+    const draft = this.inbound.draft(integration, adapter, accept(requestOf(raw)), raw.receivedAt);
     const [first] = draft.events;
     if (!first || first.state !== 'accepted') {
       throw new UnprocessableError(

@@ -5,9 +5,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { Clock } from '../../platform/clock.js';
-import { dashed } from '../../platform/ids.js';
+import { dashed, publicId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { newRequestId, REQUEST_ID } from '../../platform/request.js';
+import { Telemetry } from '../../platform/telemetry.js';
 import { IntegrationCache, type OpenedIntegration } from '../integrations/integration-cache.js';
 import { Admission } from './admission.js';
 import { InboundService } from './inbound.service.js';
@@ -41,10 +42,24 @@ export class InboundHttp {
     private readonly admission: Admission,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
+    private readonly telemetry: Telemetry,
   ) {}
 
   handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    return this.admission.during(() => this.exchange(req, res));
+    const exchange = (): Promise<void> => this.admission.during(() => this.exchange(req, res));
+    return this.telemetry.on ? this.traced(req, res, exchange) : exchange();
+  }
+
+  private traced(req: IncomingMessage, res: ServerResponse, exchange: () => Promise<void>): Promise<void> {
+    return this.telemetry.receive('receive', req, async () => {
+      await exchange();
+      const { integrationId } = parseAddress(req.url ?? '') ?? {};
+      return {
+        'bellhop.integration.id': integrationId && publicId('int', integrationId),
+        'bellhop.request.id': String(res.getHeader(REQUEST_ID)),
+        'http.response.status_code': res.statusCode,
+      };
+    });
   }
 
   private async exchange(req: IncomingMessage, res: ServerResponse): Promise<void> {

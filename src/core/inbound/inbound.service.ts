@@ -12,9 +12,11 @@ import {
   type VerifiedRequest,
 } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
+import { RateLimits } from '../../access/limits/rate-limits.js';
 import { Clock } from '../../platform/clock.js';
 import { newId, publicId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
+import { type SpanSubject, Telemetry } from '../../platform/telemetry.js';
 import type { OpenedIntegration } from '../integrations/integration-cache.js';
 import type { CallbackDraft, EventDraft, StoreResult } from './callback.js';
 import { CallbackStore, quarantine } from './callback-store.js';
@@ -35,12 +37,15 @@ export class InboundService {
     private readonly reads: ReadPorts,
     private readonly clock: Clock,
     private readonly metrics: Metrics,
+    private readonly limits: RateLimits,
+    private readonly telemetry: Telemetry,
   ) {}
 
   async receive(integration: OpenedIntegration, adapter: InboundAdapter, request: RawRequest): Promise<HttpReply> {
     const now = this.clock.now();
     const verdict = adapter.verify(request, integration.config, now);
     if (!verdict.ok) return this.refuse(adapter, request, verdict);
+    if (!this.limits.admitsCallback(integration.row.id, now)) return this.decline(adapter, request, 'rate_limited');
     try {
       const answer = await this.answer(integration, adapter, verdict.request);
       return answer ?? (await this.keep(adapter, request, this.draft(integration, adapter, verdict, now)));
@@ -58,8 +63,8 @@ export class InboundService {
   }
 
   /** In the words that make the vendor send it again later. */
-  decline(adapter: InboundAdapter, request: RawRequest): HttpReply {
-    return this.reply(adapter, request, { result: 'unavailable', code: 'overloaded' }, 'overloaded');
+  decline(adapter: InboundAdapter, request: RawRequest, code = 'overloaded'): HttpReply {
+    return this.reply(adapter, request, { result: 'unavailable', code }, code);
   }
 
   /**
@@ -97,6 +102,7 @@ export class InboundService {
   private async keep(adapter: InboundAdapter, request: RawRequest, draft: CallbackDraft): Promise<HttpReply> {
     if (draft.events.length === 0) return this.reply(adapter, request, { result: 'stored' }, 'nothing');
     const stored = await this.store.store(draft);
+    this.telemetry.note(() => eventsNoted(stored.eventIds));
     const result = resultOf(draft, stored);
     return this.reply(adapter, request, result, labelOf(result));
   }
@@ -131,6 +137,13 @@ export class InboundService {
     return reply;
   }
 }
+
+/** The trace of a callback is that of its first event. */
+const eventsNoted = (ids: readonly string[]): SpanSubject => ({
+  ...(ids[0] && { traceOf: ids[0] }),
+  links: ids,
+  facts: { 'bellhop.event.ids': ids.map((id) => publicId('evt', id)) },
+});
 
 function resultOf({ events, proof }: CallbackDraft, { outcome, eventIds }: StoreResult): Result {
   const [first] = events;

@@ -2,8 +2,10 @@ import type { ChannelClient, ChannelContext } from '@bellhop/contracts';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { GuardedEgress } from '../../platform/egress.js';
+import { Telemetry } from '../../platform/telemetry.js';
 import type { OpenedIntegration } from './integration-cache.js';
 import { SharedStates } from './shared-state.js';
+import { traced } from './traced-client.js';
 
 interface Open {
   readonly revision: number;
@@ -20,6 +22,7 @@ export class ChannelClients implements OnApplicationShutdown {
     private readonly clock: Clock,
     private readonly egress: GuardedEgress,
     private readonly shared: SharedStates,
+    private readonly telemetry: Telemetry,
   ) {}
 
   /** @throws {Error} when the plugin has no channel or cannot open one. */
@@ -28,7 +31,8 @@ export class ChannelClients implements OnApplicationShutdown {
     const known = this.clients.get(row.id);
     if (known && known.revision >= row.revision) return known.client;
     if (!plugin.outbound) throw new Error(`Plugin "${plugin.id}" has no channel.`);
-    const client = plugin.outbound.open(config, this.contextOf(integration));
+    const opened = plugin.outbound.open(config, this.contextOf(integration));
+    const client = this.telemetry.on ? opened.then((one) => traced(one, integration, this.telemetry)) : opened;
     this.clients.set(row.id, { revision: row.revision, client });
     client.catch(() => this.clients.delete(row.id));
     if (known) void this.close(known);

@@ -106,7 +106,7 @@ export class SharedStates {
     try {
       if (known !== undefined) return known;
       const { value, expiresAt } = await inTime(fetch());
-      const sealed = this.vault.seal(value, contextOf(place));
+      const sealed = this.vault.seal(value, sharedContext(place));
       await this.sql.query(KEEP, [place.id, place.key, lease, sealed, expiresAt]);
       return value;
     } finally {
@@ -123,7 +123,7 @@ export class SharedStates {
   private fresh({ sealed_value, expires_at }: Row, place: Place, stale: string | undefined): string | undefined {
     if (!sealed_value || !expires_at || expires_at <= this.clock.now()) return undefined;
     try {
-      const value = this.vault.open(sealed_value, contextOf(place));
+      const value = this.vault.open(sealed_value, sharedContext(place));
       return value === stale ? undefined : value;
     } catch {
       return undefined;
@@ -146,7 +146,7 @@ interface Place {
 }
 
 /** Ties a sealed value to its row. */
-const contextOf = ({ id, key }: Place): string => `shared:${id}:${key}`;
+export const sharedContext = ({ id, key }: Place): string => `shared:${id}:${key}`;
 
 async function inTime<T>(work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();

@@ -39,6 +39,7 @@ export interface Attempt {
 @Entity('delivery')
 @Index('delivery_notification', ['appId', 'notificationId', 'id'], { where: 'notification_id IS NOT NULL' })
 @Index('delivery_held', ['appId', 'integrationId', 'id'], { where: 'held_at IS NOT NULL' })
+@Index('delivery_lost', ['appId', 'lostAt', 'id'], { where: 'lost_at IS NOT NULL' })
 export class Delivery {
   @PrimaryColumn('uuid', { name: 'app_id' })
   appId: string;
@@ -102,6 +103,13 @@ export class Delivery {
   /** Since when it is `held`; null in every other state. */
   @Column('timestamptz', { name: 'held_at', nullable: true })
   heldAt: Date | null;
+
+  /**
+   * Since when it is `dead`, `failed`, `expired` or `unknown`; null in every other state. A trigger sees to it where a
+   * statement does not, so that no dead letter is overlooked.
+   */
+  @Column('timestamptz', { name: 'lost_at', nullable: true })
+  lostAt: Date | null;
 
   @Column('text', { name: 'vendor_message_id', nullable: true })
   vendorMessageId: string | null;

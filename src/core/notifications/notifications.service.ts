@@ -19,7 +19,8 @@ export interface DeliveryCounts {
 
 const REVIVE = `
   UPDATE delivery d
-  SET state = 'queued', reason = NULL, detail = NULL, not_before = NULL, attempt_count = 0, expires_at = $3, updated_at = $4
+  SET state = 'queued', reason = NULL, detail = NULL, lost_at = NULL, not_before = NULL, attempt_count = 0, expires_at = $3,
+      updated_at = $4
   FROM (
     SELECT app_id, id, state FROM delivery
     WHERE app_id = $1 AND id = $2 AND state IN ('dead', 'failed', 'expired', 'unknown') AND integration_id IS NOT NULL

@@ -95,7 +95,8 @@ const RECORD = `
     SELECT app_id, delivery_id, bool_or(kind = 'opened') AS opened FROM inserted GROUP BY app_id, delivery_id
   ), moved AS (
     UPDATE delivery d
-    SET state = CASE WHEN n.opened THEN 'opened' ELSE 'delivered' END, reason = NULL, detail = NULL, updated_at = $1
+    SET state = CASE WHEN n.opened THEN 'opened' ELSE 'delivered' END, reason = NULL, detail = NULL, lost_at = NULL,
+        updated_at = $1
     FROM news n JOIN locked l ON l.app_id = n.app_id AND l.id = n.delivery_id
     WHERE d.app_id = n.app_id AND d.id = n.delivery_id
       AND (l.state IN ${MOVABLE} OR (l.state = 'delivered' AND n.opened))

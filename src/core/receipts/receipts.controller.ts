@@ -1,5 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Unaudited } from '../../access/audit/unaudited.js';
+import { LimitPerAddress } from '../../access/limits/limit-per-address.js';
 import { ApiProblems } from '../../platform/problem.js';
 import { Public } from '../../platform/public.js';
 import { invalidRequest } from '../../platform/validation.js';
@@ -36,6 +38,8 @@ const EXAMPLES = {
 @ApiTags('receipts')
 @Controller('v1/receipts')
 @Public()
+@Unaudited('Word of a device changes nothing that anybody decided, and each receipt is a row of its own.')
+@LimitPerAddress('receipts')
 export class ReceiptsController {
   constructor(private readonly receipts: ReceiptsService) {}
 

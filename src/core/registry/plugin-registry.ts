@@ -7,8 +7,9 @@ import {
   Outbound,
   type OutboundChannel,
 } from '@bellhop/contracts';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { faultsOf, type Side } from './plugin-faults.js';
 
 /** A plugin under its id: an adapter, a channel, or both with one config class. */
 export interface Plugin {
@@ -18,16 +19,21 @@ export interface Plugin {
   readonly outbound?: OutboundChannel;
 }
 
-/** Finds every decorated adapter and channel at start. The core knows plugins through it alone. */
+/**
+ * Finds every decorated adapter and channel at start. The core knows plugins through it alone. One that cannot be used is
+ * left out, by name and with all that is wrong with it.
+ */
 @Injectable()
 export class PluginRegistry implements OnModuleInit {
+  private readonly log = new Logger(PluginRegistry.name);
   private readonly plugins = new Map<string, Plugin>();
 
   constructor(private readonly discovery: DiscoveryService) {}
 
   onModuleInit(): void {
-    for (const adapter of this.instances<InboundAdapter>(Inbound)) this.add(adapter.manifest, { inbound: adapter });
-    for (const channel of this.instances<OutboundChannel>(Outbound)) this.add(channel.manifest, { outbound: channel });
+    for (const adapter of this.instances<InboundAdapter>(Inbound)) this.add('inbound', adapter, { inbound: adapter });
+    for (const channel of this.instances<OutboundChannel>(Outbound))
+      this.add('outbound', channel, { outbound: channel });
   }
 
   all(): Plugin[] {
@@ -50,14 +56,14 @@ export class PluginRegistry implements OnModuleInit {
     return this.all().filter((plugin) => plugin.outbound?.manifest.gateway);
   }
 
-  private add(manifest: Plugin['manifest'], half: Pick<Plugin, 'inbound'> | Pick<Plugin, 'outbound'>): void {
-    const known = this.plugins.get(manifest.id);
-    const side = Object.keys(half)[0] as 'inbound' | 'outbound';
-    if (known?.[side]) throw new Error(`Two ${side} plugins have the id "${manifest.id}".`);
-    if (known && known.manifest.config !== manifest.config) {
-      throw new Error(`The adapter and the channel "${manifest.id}" must share one config class.`);
+  private add(side: Side, plugin: InboundAdapter | OutboundChannel, half: Partial<Plugin>): void {
+    const faults = faultsOf(plugin, side, this.plugins);
+    if (faults.length > 0) {
+      this.log.error({ plugin: plugin.constructor.name, side, faults }, 'A plugin cannot be used; the others are');
+      return;
     }
-    this.plugins.set(manifest.id, { id: manifest.id, manifest, ...known, ...half });
+    const { manifest } = plugin;
+    this.plugins.set(manifest.id, { id: manifest.id, manifest, ...this.plugins.get(manifest.id), ...half });
   }
 
   private instances<T>(decorator: typeof Inbound): T[] {

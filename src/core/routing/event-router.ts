@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { App } from '../../access/app.entity.js';
 import { AccessService } from '../../access/access.service.js';
 import { Clock } from '../../platform/clock.js';
+import { faultPoint } from '../../platform/fault-points.js';
 import { internalId, newId } from '../../platform/ids.js';
 import { Metrics } from '../../platform/metrics.js';
 import { textArray, uuidArray } from '../../platform/pg-arrays.js';
@@ -22,8 +23,11 @@ import type { RouteNudge } from './route.nudge.js';
 /** How long a push about an event is worth sending. */
 const EVENT_TTL_MS = 24 * 60 * 60_000;
 
-// Whoever handles a conversation handles everything of it that waits, oldest first: two workers keep the order,
-// because the second waits for the rows of the first and then finds them settled.
+/** Events of conversations that one transaction routes at most: what waits after an outage must not fill the memory. */
+const AT_ONCE = 1_000;
+
+// Whoever handles a conversation handles what waits in it from the oldest on: two workers keep the order, because the
+// second waits for the rows of the first and then finds them settled, as rows without an id.
 //
 // Each key is looked up by itself, whatever the statistics say: how many events wait changes from one moment to the next,
 // and a plan that is kept for few would compare all of them with each other when there are many.
@@ -34,22 +38,24 @@ const CLAIM = `
       SELECT app_id, id, integration_id, conversation FROM inbound_event e
       WHERE e.app_id = nudge.app_id AND e.id = nudge.id AND e.state = 'accepted' OFFSET 0
     ) e
+  ), talk AS MATERIALIZED (
+    SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL AND NOT $3
   ), due AS MATERIALIZED (
-    SELECT app_id, id FROM named
-    UNION
+    SELECT app_id, id FROM named WHERE conversation IS NULL OR $3
+    UNION ALL
     SELECT e.app_id, e.id
-    FROM (SELECT DISTINCT integration_id, conversation FROM named WHERE conversation IS NOT NULL AND NOT $3) c
-    CROSS JOIN LATERAL (
+    FROM talk CROSS JOIN LATERAL (
       SELECT app_id, id FROM inbound_event e
-      WHERE e.integration_id = c.integration_id AND e.conversation = c.conversation AND e.state = 'accepted' OFFSET 0
+      WHERE e.integration_id = talk.integration_id AND e.conversation = talk.conversation AND e.state = 'accepted'
+      ORDER BY e.id LIMIT (SELECT greatest(1, ${AT_ONCE} / count(*)) FROM talk)
     ) e
     ORDER BY id
   )
   SELECT e.app_id AS "appId", e.id, e.integration_id AS "integrationId", e.callback_id AS "callbackId", e.event,
          e.received_at AS "receivedAt"
-  FROM due CROSS JOIN LATERAL (
+  FROM due LEFT JOIN LATERAL (
     SELECT * FROM inbound_event e WHERE e.app_id = due.app_id AND e.id = due.id AND e.state = 'accepted' FOR UPDATE
-  ) e`;
+  ) e ON true`;
 
 const SETTLE = `
   UPDATE inbound_event e
@@ -77,6 +83,21 @@ interface Surroundings {
   readonly integrations: ReadonlyMap<string, OpenedIntegration>;
 }
 
+/** What another worker has settled meanwhile. */
+interface Gone {
+  readonly id: null;
+}
+
+interface Round {
+  readonly settled: readonly Settlement[];
+  /** Ids of the events that were looked at. */
+  readonly claimed: ReadonlySet<string>;
+  /** Whether fewer are waiting than before. */
+  readonly moved: boolean;
+}
+
+const NOTHING_MOVED: Round = { settled: [], claimed: new Set(), moved: false };
+
 /** Turns accepted events into notifications and changes of state, a batch per transaction. */
 @Injectable()
 export class EventRouter {
@@ -96,22 +117,35 @@ export class EventRouter {
     private readonly templates: TemplatesService,
   ) {}
 
-  /** Routes what is still accepted among the named events, and what waits in the same conversations. */
+  /**
+   * Routes what is still accepted among the named events, and what waits in the same conversations: some from each, until
+   * none of the named ones waits behind others.
+   */
   async route(nudge: RouteNudge): Promise<void> {
-    await this.attempt(nudge, false);
+    for (let waiting = nudge; waiting.ids.length > 0;) {
+      const { claimed, moved } = await this.attempt(waiting, false);
+      // Else they are settled, or stay for now: the sweep comes back to them.
+      if (!moved) return;
+      waiting = without(waiting, claimed);
+    }
   }
 
   /** @param alone leaves the rest of the conversation out, so that one bad event does not take it along. */
-  private async attempt(nudge: RouteNudge, alone: boolean): Promise<void> {
+  private async attempt(nudge: RouteNudge, alone: boolean): Promise<Round> {
     try {
       // Before the transaction, which would otherwise wait for a second connection while it holds one.
       const surroundings = await this.look(nudge);
       // Nothing has left the process: who sends claims first, and what a crash takes back is routed again.
-      const settled = await this.sql.transaction((tx) => this.routeAll(tx, nudge, surroundings, alone), 'lazy');
-      for (const { row, plugin, state } of settled) this.metrics.events.inc({ plugin, kind: row.event.kind, state });
+      const round = await this.sql.transaction((tx) => this.routeAll(tx, nudge, surroundings, alone), 'lazy');
+      faultPoint('after-route-commit');
+      for (const { row, plugin, state } of round.settled) {
+        this.metrics.events.inc({ plugin, kind: row.event.kind, state });
+      }
+      return round;
     } catch (error) {
       if (isUnavailable(error)) throw error;
       await this.isolate(nudge, alone, error as Error);
+      return NOTHING_MOVED;
     }
   }
 
@@ -142,15 +176,18 @@ export class EventRouter {
     { apps, ids }: RouteNudge,
     surroundings: Surroundings,
     alone: boolean,
-  ): Promise<Settlement[]> {
-    const rows = await tx.query<AcceptedEvent>(CLAIM, [uuidArray(apps), uuidArray(ids), alone], 'claim-events');
+  ): Promise<Round> {
+    const due = await tx.query<AcceptedEvent | Gone>(CLAIM, [uuidArray(apps), uuidArray(ids), alone], 'claim-events');
+    const rows = due.filter((row) => row.id !== null);
     const settled: Settlement[] = [];
     for (const [appId, events] of Map.groupBy(rows, (row) => row.appId)) {
       const facts = surroundings.apps.get(appId) as AppFacts;
       settled.push(...(await this.routeApp(tx, facts, events, surroundings.integrations)));
     }
     this.settle(tx, settled);
-    return settled;
+    faultPoint('before-route-commit');
+    const moved = settled.length > 0 || rows.length < due.length;
+    return { settled, claimed: new Set(rows.map(({ id }) => id)), moved };
   }
 
   /** An event that breaks its batch is tried alone; alone it ends as failed, with the reason. */
@@ -282,6 +319,11 @@ export class EventRouter {
     ];
     tx.send(SETTLE, values, 'settle-events');
   }
+}
+
+function without({ apps, ids, integrations }: RouteNudge, claimed: ReadonlySet<string>): RouteNudge {
+  const isWaiting = (_: string, i: number): boolean => !claimed.has(ids[i] as string);
+  return { apps: apps.filter(isWaiting), ids: ids.filter(isWaiting), integrations };
 }
 
 /** Channels that the people of an event are told through besides their devices. */

@@ -1,15 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
+import { timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
 import { MAX_ATTEMPTS } from './webhook-schedule.js';
 import { type DueMessage, WEBHOOK_QUEUE, webhookNudges } from './webhook.nudge.js';
 
 const LIMIT = 5_000;
-/** A message that is due for this long without being sent has lost its nudge. */
-const LOST_MS = 5 * 60_000;
-/** For how long messages that have ended can be looked at and sent again. */
-const KEPT_MS = 30 * 24 * 60 * 60_000;
+/** A message that is due for this long, and longer than every nudge of its endpoint, has lost its own. */
+const LOST_MS = 60_000;
 
 // The call may have arrived: it is made again under the same id. Not for ever, though.
 const ABANDONED = `
@@ -30,17 +29,15 @@ const FORGOTTEN = `
   FROM (
     SELECT w.app_id, w.id FROM webhook_message w
     JOIN webhook_endpoint e ON e.app_id = w.app_id AND e.id = w.endpoint_id AND e.state = 'active'
+    LEFT JOIN unnest($4::uuid[], $5::timestamptz[]) AS lane (id, since) ON lane.id = w.endpoint_id
     WHERE w.state = 'waiting' AND w.updated_at < $2 AND (w.not_before IS NULL OR w.not_before < $2)
+      AND w.updated_at < coalesce(lane.since, 'infinity')
     ORDER BY w.id LIMIT $3 FOR UPDATE OF w SKIP LOCKED
   ) lost
   WHERE m.app_id = lost.app_id AND m.id = lost.id
   RETURNING m.id, m.app_id AS "appId", m.endpoint_id AS "endpointId"`;
 
-const EXPIRED = `
-  DELETE FROM webhook_message WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM webhook_message WHERE state IN ('delivered', 'dead') AND updated_at < $1 LIMIT $2))`;
-
-/** Finds messages whose nudge or worker was lost, and deletes those that are old. */
+/** Finds messages whose nudge or worker was lost. */
 @Injectable()
 export class WebhookSweep {
   private readonly log = new Logger(WebhookSweep.name);
@@ -54,12 +51,18 @@ export class WebhookSweep {
   /** One pass. Any number of processes may make one at a time: each takes other rows. */
   async sweep(): Promise<void> {
     const now = this.clock.now();
+    const lanes = await this.queue.waitingSince(this.sql, WEBHOOK_QUEUE);
     const counts = await this.sql.transaction(async (tx) => {
       const abandoned = await tx.query<DueMessage & { state: string }>(ABANDONED, [now, LIMIT, MAX_ATTEMPTS]);
-      const forgotten = await tx.query<DueMessage>(FORGOTTEN, [now, new Date(now.getTime() - LOST_MS), LIMIT]);
+      const forgotten = await tx.query<DueMessage>(FORGOTTEN, [
+        now,
+        new Date(now.getTime() - LOST_MS),
+        LIMIT,
+        uuidArray([...lanes.keys()]),
+        timestamptzArray([...lanes.values()]),
+      ]);
       const again = abandoned.filter(({ state }) => state === 'waiting');
       await this.queue.enqueue(tx, WEBHOOK_QUEUE, webhookNudges([...again, ...forgotten]));
-      await tx.query(EXPIRED, [new Date(now.getTime() - KEPT_MS), LIMIT]);
       return { abandoned: abandoned.length, forgotten: forgotten.length };
     });
     if (counts.abandoned + counts.forgotten > 0) this.log.warn(counts, 'Webhooks without a nudge');

@@ -2,6 +2,7 @@ import { chunks, postWebhook, type SendOutcome } from '@bellhop/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../platform/clock.js';
 import { GuardedEgress } from '../../platform/egress.js';
+import { faultPoint } from '../../platform/fault-points.js';
 import { Metrics } from '../../platform/metrics.js';
 import { Queue } from '../../platform/queue.js';
 import { Sql } from '../../platform/sql.js';
@@ -54,10 +55,13 @@ export class WebhookWorker {
     const claimed = await claimMessages(this.sql, batch, now, new Date(now.getTime() + LEASE_MS));
     const [first] = claimed;
     if (!first) return;
+    faultPoint('after-webhook-claim');
     const { appId, endpointId } = batch;
     const secrets = signingSecrets(this.vault, { ...first, appId, id: endpointId }, now);
     const sent = await Promise.all(claimed.map((message) => this.send(message, secrets)));
+    faultPoint('after-webhook-send');
     await this.record(batch, first.url, sent);
+    faultPoint('after-webhook-record');
   }
 
   private async send({ id, fence, payload, attempts, url }: ClaimedMessage, secrets: readonly string[]): Promise<Sent> {

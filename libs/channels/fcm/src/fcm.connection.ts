@@ -66,6 +66,8 @@ const STREAMS = 100;
 /** Looks without a request after which a connection is closed: routers forget quiet ones without a word. */
 const IDLE_LOOKS = 4;
 const MAX_ANSWER = 65_536;
+/** Requests given up in a row after which a connection gets no more until it answers one: it may be a black hole. */
+const SILENT_AFTER = 5;
 
 /** One HTTP/2 connection that tells what became of each request, however it ends. */
 export class FcmConnection {
@@ -83,6 +85,7 @@ export class FcmConnection {
   /** For a sign of life: the connection itself, later a PONG. */
   #waiting = true;
   #quietLooks = 0;
+  #silent = 0;
 
   /** @param changed is called when a place is free again or the connection is gone. */
   constructor(
@@ -96,9 +99,9 @@ export class FcmConnection {
     this.#listen();
   }
 
-  /** False once the connection takes no further requests. */
+  /** False while the connection takes no further requests. */
   get usable(): boolean {
-    return !this.#leaving && !this.#session.closed && !this.#session.destroyed;
+    return !this.#leaving && this.#silent < SILENT_AFTER && !this.#session.closed && !this.#session.destroyed;
   }
 
   /** Requests that may be begun now. */
@@ -170,6 +173,7 @@ export class FcmConnection {
     stream.on('error', (error) => (code = codeOf(error)));
     stream.once('close', () => {
       this.#open--;
+      if (reading.answer) this.#silent = 0;
       flight.end(reading.answer ?? { kind: 'silence', sent: this.#wasSent(stream), code: code ?? this.#failure });
       this.changed();
     });
@@ -177,6 +181,7 @@ export class FcmConnection {
 
   /** Settles at once: the end of a stream on a dead connection may take for ever. */
   #abandon(stream: ClientHttp2Stream, flight: Flight): void {
+    this.#silent++;
     flight.end({ kind: 'silence', sent: this.#wasSent(stream), code: undefined });
     if (stream.pending) stream.destroy();
     else stream.close(constants.NGHTTP2_CANCEL);

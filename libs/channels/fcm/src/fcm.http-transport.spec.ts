@@ -150,6 +150,17 @@ describe('the http transport', () => {
     expect(await kinds(many(3))).toEqual(['accepted', 'accepted', 'accepted']);
   });
 
+  it('goes around one where requests end in their deadline, before it has looked', async () => {
+    await start();
+    const relay = await startRelay(Number(new URL(simulator.url).port));
+    cleanUp.push(() => relay.close());
+    connect({ baseUrl: `https://127.0.0.1:${relay.port}` });
+    expect(await kinds(many(1))).toEqual(['accepted']);
+    relay.freeze();
+    expect(await kinds(many(5), AbortSignal.timeout(200))).toEqual(times(5, 'unknown'));
+    expect(await kinds(many(3))).toEqual(times(3, 'accepted'));
+  });
+
   it('keeps a connection that is merely slow', async () => {
     await start({}, { pingMs: 200 });
     expect(await kinds(messagesFor(fcmToken('slow500')))).toEqual(['accepted']);

@@ -1,0 +1,72 @@
+import { argon2Sync } from 'node:crypto';
+import { Passwords } from './passwords.js';
+
+const passwords = new Passwords();
+const PASSWORD = 'correct horse battery staple';
+
+/** A stored password with other parameters, made without the code under test. */
+function phc(memory: number, passes: number): string {
+  const nonce = Buffer.from('0123456789abcdef');
+  const tag = argon2Sync('argon2id', { message: PASSWORD, nonce, parallelism: 1, tagLength: 32, memory, passes });
+  const text = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
+  return `$argon2id$v=19$m=${memory},t=${passes},p=1$${text(nonce)}$${text(tag)}`;
+}
+
+describe('Passwords', () => {
+  it('stores argon2id with the parameters that OWASP names, and another salt each time', async () => {
+    const [one, two] = await Promise.all([passwords.hash(PASSWORD), passwords.hash(PASSWORD)]);
+    for (const stored of [one, two]) {
+      expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
+      expect(await passwords.verify(PASSWORD, stored)).toBe('match');
+      expect(await passwords.verify(`${PASSWORD} `, stored)).toBe('mismatch');
+    }
+    expect(one).not.toBe(two);
+  });
+
+  it('knows what was stored with other parameters, and says that it is stale', async () => {
+    expect(await passwords.verify(PASSWORD, phc(19_456, 2))).toBe('match');
+    for (const stored of [phc(7_168, 5), phc(19_456, 3)]) {
+      expect(await passwords.verify(PASSWORD, stored)).toBe('stale');
+      expect(await passwords.verify('another', stored)).toBe('mismatch');
+    }
+  });
+
+  it('takes one spelling of a letter for another', async () => {
+    const stored = await passwords.hash('Pa\u0308ssword of mine');
+    expect(await passwords.verify('P\u00e4ssword of mine', stored)).toBe('match');
+  });
+
+  it('matches nothing where there is no password, and works as hard', async () => {
+    const stored = await passwords.hash(PASSWORD);
+    expect(await passwords.verify('', null)).toBe('mismatch');
+    const spent = { somebody: 0, nobody: 0 };
+    for (let round = 0; round < 8; round++) {
+      for (const [who, phc] of [
+        ['somebody', stored],
+        ['nobody', undefined],
+      ] as const) {
+        const started = process.cpuUsage();
+        expect(await passwords.verify('wrong', phc)).toBe('mismatch');
+        spent[who] += process.cpuUsage(started).user;
+      }
+    }
+    // Processor time, because this machine is shared.
+    expect(spent.nobody / spent.somebody).toBeGreaterThan(0.6);
+    expect(spent.nobody / spent.somebody).toBeLessThan(1.6);
+  });
+
+  it('does two at once, lets some wait, and turns the others away', async () => {
+    const attempts = await Promise.allSettled(Array.from({ length: 80 }, () => passwords.hash(PASSWORD)));
+    const refused = attempts.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(80 - 66);
+    expect(refused[0]).toMatchObject({ reason: { code: 'auth.busy', status: 503 } });
+    expect(await passwords.verify(PASSWORD, await passwords.hash(PASSWORD))).toBe('match');
+  });
+
+  it.each(['plain', '$argon2i$v=19$m=1,t=1,p=1$AAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAA'])(
+    'does not take %j for a stored password',
+    async (stored) => {
+      await expect(passwords.verify(PASSWORD, stored)).rejects.toThrow('unknown form');
+    },
+  );
+});
