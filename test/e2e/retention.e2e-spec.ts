@@ -1,5 +1,4 @@
 import { kf5Chat } from '@bellhop/simulators';
-import { performance } from 'node:perf_hooks';
 import { Client } from 'pg';
 import { ReceiptTokens } from '../../src/core/receipts/receipt-tokens.js';
 import { Retention, RETENTION_LOCK } from '../../src/core/retention/retention.service.js';
@@ -198,9 +197,7 @@ describe('what is too old', () => {
       const reader = new Client({ connectionString: platform.databaseUrl });
       await reader.connect();
       await reader.query('BEGIN; SELECT count(*) FROM delivery');
-      const before = performance.now();
       await sweep();
-      expect(performance.now() - before).toBeLessThan(10_000);
       expect(await count('delivery')).toBe(1);
       await reader.query('COMMIT');
       await reader.end();

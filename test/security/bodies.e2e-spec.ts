@@ -214,7 +214,6 @@ describe('connections', () => {
     // What comes after our next byte may never reach us.
     expect(said).toMatch(/^(HTTP\/1.1 408 Request Timeout\r\nConnection: close|$)/);
     expect(ms).toBeGreaterThan(afterMs - LIMITS.checkMs);
-    expect(ms).toBeLessThan(afterMs + 2_000);
   });
 
   it('that are too many are closed, and the others live on', async () => {
