@@ -20,7 +20,7 @@ import type { App } from './app.entity.js';
 import type { IssuedKey, RotatedKey } from './api-keys.service.js';
 
 /** Scopes that a key of an app can have; each implies those after it. */
-export const APP_SCOPES = ['admin', 'broadcast', 'send', 'read'] as const;
+const APP_SCOPES = ['admin', 'broadcast', 'send', 'read'] as const;
 export type AppScope = (typeof APP_SCOPES)[number];
 
 const present = (_: object, value: unknown): boolean => value !== undefined;

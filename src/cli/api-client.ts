@@ -12,6 +12,9 @@ interface Problem {
   readonly errors?: readonly { readonly field: string; readonly message: string }[];
 }
 
+/** A view as its reader gets it: moments are text. */
+export type Wire<T> = T extends Date ? string : T extends object ? { [K in keyof T]: Wire<T[K]> } : T;
+
 interface Page<T> {
   readonly data: readonly T[];
   readonly nextCursor: string | null;
@@ -27,7 +30,7 @@ export class ApiClient {
   }
 
   /** @throws {CommandFailure} with the words of the refusal. */
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async call<T>(method: string, path: string, body?: unknown): Promise<Wire<T>> {
     const { url, apiKey } = this.environment;
     const reply = await fetch(url + path, {
       method,
@@ -45,12 +48,12 @@ export class ApiClient {
     });
     const text = await reply.text();
     if (!reply.ok) throw new CommandFailure(refusalOf(reply.status, text));
-    return parse(text) as T;
+    return parse(text) as Wire<T>;
   }
 
   /** Rows of a list, newest first, page by page. */
-  async list<T>(path: string, query: Readonly<Record<string, string | undefined>>, most: number): Promise<T[]> {
-    const rows: T[] = [];
+  async list<T>(path: string, query: Readonly<Record<string, string | undefined>>, most: number): Promise<Wire<T>[]> {
+    const rows: Wire<T>[] = [];
     let cursor: string | null | undefined;
     do {
       const limit = String(Math.min(PAGE, most - rows.length));

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { addressOf, ApiClient } from './api-client.js';
+import type { DeadLetterList, RedriveView } from '../core/dead-letters/dead-letters.dto.js';
+import { addressOf, ApiClient, type Wire } from './api-client.js';
 import { EXIT, show, tableOf } from './io.js';
 import { moment, whole } from './options.js';
 import type { AddCommands } from './add-commands.js';
@@ -13,30 +14,6 @@ interface Filter {
   readonly to?: string;
 }
 
-interface Group {
-  readonly state: string;
-  readonly reason: string | null;
-  readonly channel?: string | null;
-  readonly integrationId: string | null;
-  readonly count: number;
-  readonly oldest: string;
-  readonly newest: string;
-  readonly sample: string;
-}
-
-interface DeadLetters {
-  readonly deliveries: readonly Group[];
-  readonly events: readonly Group[];
-}
-
-interface Redriven {
-  readonly dryRun: boolean;
-  readonly matched: number;
-  readonly redriven: number;
-  readonly remaining: number;
-  readonly until: string | null;
-}
-
 /** `dead-letters list | redrive` */
 export const addDeadLetters: AddCommands = (program, io, ends) => {
   const group = program.command('dead-letters').description('what was given up, and how it is sent once more');
@@ -45,7 +22,7 @@ export const addDeadLetters: AddCommands = (program, io, ends) => {
     .description('by cause, the largest group first')
     .action(async ({ json, ...filter }: Filter & { json?: boolean }) => {
       const path = addressOf('/v1/dead-letters', queryOf(filter));
-      show(io, json, await new ApiClient(io).call<DeadLetters>('GET', path), linesOf);
+      show(io, json, await new ApiClient(io).call<DeadLetterList>('GET', path), linesOf);
     });
   withFilter(group.command('redrive'))
     .option('--per-second <number>', 'deliveries that may go out within a second', whole(1, 10_000), 100)
@@ -55,7 +32,7 @@ export const addDeadLetters: AddCommands = (program, io, ends) => {
     .description('put them back into the queue, the oldest first, at a limited rate; ends with 2 when some are left')
     .action(async ({ perSecond, limit, ttl, dryRun, ...filter }: Filter & RedriveOptions) => {
       const body = { ...queryOf(filter), perSecond, limit, ttlSeconds: ttl, dryRun };
-      const reply = await new ApiClient(io).call<Redriven>('POST', '/v1/dead-letters/redrive', body);
+      const reply = await new ApiClient(io).call<RedriveView>('POST', '/v1/dead-letters/redrive', body);
       io.out(wordsOf(reply));
       ends(reply.remaining > 0 && !dryRun ? EXIT.pending : EXIT.done);
     });
@@ -82,10 +59,10 @@ function queryOf({ state, reason, channel, integration, from, to }: Filter) {
   return { state, reason, channel, integrationId: integration, from, to };
 }
 
-function linesOf({ deliveries, events }: DeadLetters): string[] {
+function linesOf({ deliveries, events }: Wire<DeadLetterList>): string[] {
   const groups = [
     ...deliveries.map((group) => ({ ...group, what: 'delivery' })),
-    ...events.map((group) => ({ ...group, what: 'event' })),
+    ...events.map((group) => ({ ...group, what: 'event', channel: null })),
   ];
   if (groups.length === 0) return ['Nothing was given up.'];
   return tableOf(
@@ -104,7 +81,7 @@ function linesOf({ deliveries, events }: DeadLetters): string[] {
   );
 }
 
-function wordsOf({ dryRun, matched, redriven, remaining, until }: Redriven): string {
+function wordsOf({ dryRun, matched, redriven, remaining, until }: Wire<RedriveView>): string {
   if (dryRun) return `${matched} deliveries are meant; nothing was changed.`;
   const end = until ? `, the last of them at ${until}` : '';
   return `${redriven} of ${matched} deliveries go out once more${end}.${remaining > 0 ? ` ${remaining} are left.` : ''}`;

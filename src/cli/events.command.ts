@@ -1,4 +1,5 @@
-import { ApiClient } from './api-client.js';
+import type { ReplayView } from '../core/inbound/replay.dto.js';
+import { ApiClient, type Wire } from './api-client.js';
 import { CommandFailure, EXIT, type ExitCode, type Io } from './io.js';
 import { moment, whole } from './options.js';
 import type { AddCommands } from './add-commands.js';
@@ -11,15 +12,6 @@ interface ReplayOptions {
   readonly to?: string;
   readonly most: number;
   readonly dryRun: boolean;
-}
-
-interface Replayed {
-  readonly matched: number;
-  readonly routed: number;
-  readonly read: number;
-  readonly unusable: number;
-  readonly gone: number;
-  readonly nextCursor: string | null;
 }
 
 /** Events of one call. */
@@ -75,7 +67,7 @@ async function replayMatching(io: Io, { integration, most, dryRun, ...filter }: 
       limit: Math.min(PAGE, left),
       ...(cursor && { cursor }),
     };
-    const page: Replayed = await api.call<Replayed>('POST', '/v1/events/replay', body);
+    const page: Wire<ReplayView> = await api.call<ReplayView>('POST', '/v1/events/replay', body);
     if (dryRun) {
       io.out(`${page.matched} events are meant; nothing was changed.`);
       return EXIT.done;

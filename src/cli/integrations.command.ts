@@ -1,16 +1,7 @@
-import { ApiClient } from './api-client.js';
+import type { CheckView, IntegrationView } from '../core/integrations/integrations.dto.js';
+import { ApiClient, type Wire } from './api-client.js';
 import { EXIT, type Io, show, tableOf } from './io.js';
 import type { AddCommands } from './add-commands.js';
-
-interface Integration {
-  readonly id: string;
-  readonly plugin: string;
-  readonly name: string;
-  readonly state: string;
-  readonly pauseReason: string | null;
-  readonly pauseDetail: string | null;
-  readonly revision: number;
-}
 
 const MOST = 10_000;
 
@@ -23,7 +14,7 @@ export const addIntegrations: AddCommands = (program, io, ends) => {
     .option('--paused', 'only those that are paused')
     .description('list them, newest first')
     .action(async ({ json, paused }: { json?: boolean; paused?: boolean }) => {
-      const all = await new ApiClient(io).list<Integration>('/v1/integrations', {}, MOST);
+      const all = await new ApiClient(io).list<IntegrationView>('/v1/integrations', {}, MOST);
       show(io, json, paused ? all.filter(({ state }) => state === 'paused') : all, linesOf);
     });
   group
@@ -43,10 +34,7 @@ export const addIntegrations: AddCommands = (program, io, ends) => {
     .description('ask the vendor whether the credentials work; nobody is sent anything')
     .action(async (id: string) => {
       const path = `/v1/integrations/${encodeURIComponent(id)}/check`;
-      const { ok, detail, code } = await new ApiClient(io).call<{ ok: boolean; detail: string; code?: string }>(
-        'POST',
-        path,
-      );
+      const { ok, detail, code } = await new ApiClient(io).call<CheckView>('POST', path);
       io.out([ok ? 'ok' : 'not ok', code, detail].filter(Boolean).join(': '));
       ends(ok ? EXIT.done : EXIT.failed);
     });
@@ -54,10 +42,10 @@ export const addIntegrations: AddCommands = (program, io, ends) => {
 
 async function change(io: Io, id: string, verb: 'pause' | 'resume', body?: object): Promise<void> {
   const path = `/v1/integrations/${encodeURIComponent(id)}/${verb}`;
-  show(io, false, [await new ApiClient(io).call<Integration>('POST', path, body)], linesOf);
+  show(io, false, [await new ApiClient(io).call<IntegrationView>('POST', path, body)], linesOf);
 }
 
-function linesOf(rows: readonly Integration[]): string[] {
+function linesOf(rows: readonly Wire<IntegrationView>[]): string[] {
   return tableOf(
     ['id', 'plugin', 'name', 'state', 'reason', 'detail'],
     rows.map(({ id, plugin, name, state, pauseReason, pauseDetail }) => [

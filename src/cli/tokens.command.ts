@@ -1,3 +1,4 @@
+import type { RestoreView } from '../core/devices/device-restore.dto.js';
 import { ApiClient } from './api-client.js';
 import { CommandFailure, EXIT } from './io.js';
 import { moment } from './options.js';
@@ -10,12 +11,6 @@ interface UndoOptions {
   readonly reason?: string;
   readonly gateway?: string;
   readonly dryRun: boolean;
-}
-
-interface Restored {
-  readonly dryRun: boolean;
-  readonly matched: number;
-  readonly restored: number;
 }
 
 /** `tokens undo` */
@@ -37,7 +32,11 @@ export const addTokens: AddCommands = (program, io) => {
         throw new CommandFailure('--state is retired or suspect.', EXIT.usage);
       }
       const body = { ...rest, ...(state && { states: [state] }) };
-      const { dryRun, matched, restored } = await new ApiClient(io).call<Restored>('POST', '/v1/devices/restore', body);
+      const { dryRun, matched, restored } = await new ApiClient(io).call<RestoreView>(
+        'POST',
+        '/v1/devices/restore',
+        body,
+      );
       io.out(
         dryRun
           ? `${matched} devices are meant; nothing was changed.`

@@ -1,5 +1,7 @@
 import { sendCallback } from '@bellhop/simulators';
 import { Client } from 'pg';
+import type { Wire } from '../../src/cli/api-client.js';
+import type { DeadLetterList, RedriveView } from '../../src/core/dead-letters/dead-letters.dto.js';
 import { Sweeper } from '../../src/core/delivery/sweeper.js';
 import { ReceiptTokens } from '../../src/core/receipts/receipt-tokens.js';
 import { publicId } from '../../src/platform/ids.js';
@@ -11,29 +13,8 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
 
-interface Group {
-  readonly state: string;
-  readonly reason: string | null;
-  readonly channel?: string | null;
-  readonly integrationId: string | null;
-  readonly count: number;
-  readonly oldest: string;
-  readonly newest: string;
-  readonly sample: string;
-}
-
-interface Letters {
-  readonly deliveries: readonly Group[];
-  readonly events: readonly Group[];
-}
-
-interface Redriven {
-  readonly dryRun: boolean;
-  readonly matched: number;
-  readonly redriven: number;
-  readonly remaining: number;
-  readonly until: string | null;
-}
+type Letters = Wire<DeadLetterList>;
+type Redriven = Wire<RedriveView>;
 
 interface LostDelivery {
   readonly id: string;
@@ -151,8 +132,8 @@ describe('dead letters', () => {
         ['gateway.unavailable', 1],
       ]);
       expect((await letters('?state=expired')).deliveries).toMatchObject([{ reason: 'expired', count: 2 }]);
-      const group = (await letters('?reason=gateway.timeout')).deliveries[0] as Group;
-      expect(Date.parse(group.newest) - Date.parse(group.oldest)).toBe(2);
+      const [group] = (await letters('?reason=gateway.timeout')).deliveries;
+      expect(Date.parse(group?.newest ?? '') - Date.parse(group?.oldest ?? '')).toBe(2);
     });
 
     it.each([

@@ -12,7 +12,7 @@ const RONGCLOUD = { appKey: 'app-key', appSecret: 'app-secret' };
 const ECHAT = { token: 'echat-token' };
 const TEXTS = [...Object.values(CONTROL_TEXTS), ...Object.values(META_TEXTS)];
 /** Whoever reads the log of a terminal would obey these. */
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b-\u001f]/;
 
 class Log extends Recorder {

@@ -54,10 +54,6 @@ export function loadCaseFile(file: string): CaseFile {
   return { appKey, appSecret, cases: cases.map((entry) => toCase(file, entry)) };
 }
 
-export function loadCases(file: string): InboundCase[] {
-  return [...loadCaseFile(file).cases];
-}
-
 function toCase(file: string, { query = '', ...entry }: CaseEntry): InboundCase {
   const pairs = [...new URLSearchParams(query)].reverse();
   const request: RawRequest = {

@@ -9,7 +9,7 @@ import { type Grant, RateLimit } from './rate-limit.js';
 const MINUTE_MS = 60_000;
 
 /** Names of the limits that calls are told of. */
-export const POLICIES = ['api', 'receipts'] as const;
+const POLICIES = ['api', 'receipts'] as const;
 export type Policy = (typeof POLICIES)[number];
 
 /** The limits of this process, as the environment sets them. */

@@ -2,7 +2,7 @@ import { AppError } from '@bellhop/contracts';
 import type { Request } from 'express';
 
 /** Name of the header that an unsafe call with a session must have; its value does not matter. */
-export const CSRF_HEADER = 'Bellhop-Csrf';
+const CSRF_HEADER = 'Bellhop-Csrf';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -11,7 +11,7 @@ import { SessionCookie } from './session-cookie.js';
 import { type Session, SessionsService } from './sessions.service.js';
 
 /** Name of the header that says for which app a call with a session is. */
-export const APP_HEADER = 'Bellhop-App';
+const APP_HEADER = 'Bellhop-App';
 
 export const SESSION_ENDED = (): AppError =>
   new AppError('auth.session_ended', 401, 'The session has ended; sign in again.');

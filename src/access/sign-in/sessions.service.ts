@@ -6,7 +6,7 @@ import { digestIn, newSecretToken } from '../secret-token.js';
 
 const MINUTE_MS = 60_000;
 /** A session ends when nothing is heard of it for so long, … */
-export const IDLE_MS = 60 * MINUTE_MS;
+const IDLE_MS = 60 * MINUTE_MS;
 /** … and at the end of a working day in any case. */
 export const LIFETIME_MS = 12 * 60 * MINUTE_MS;
 const USE_INTERVAL_MS = MINUTE_MS;

@@ -14,7 +14,7 @@ export type QuotaVerdict =
   { readonly open: true } | { readonly open: false; readonly rule: string; readonly nextAt: Date };
 
 /** Rule name of a refusal that the vendor itself gave. */
-export const VENDOR_RULE = 'vendor';
+const VENDOR_RULE = 'vendor';
 
 /** Judges one more call at `at`. The rule named is the one that refuses now; `nextAt` satisfies all of them. */
 export function judgeQuota({ calls, frozenUntil }: LedgerState, rules: readonly QuotaRule[], at: Date): QuotaVerdict {

@@ -7,8 +7,7 @@ import type { ValueReader } from './template-text.js';
 export type Silence = 'explicit_text' | 'no_words';
 
 /** Text that the vendor or the sender chose for the push. */
-export const explicitText = ({ push }: InboundEvent): string | undefined =>
-  (push.forced && push.forcedText) || push.text;
+const explicitText = ({ push }: InboundEvent): string | undefined => (push.forced && push.forcedText) || push.text;
 
 /**
  * Explicit text wins over templates, unless it is hidden anyway. A custom message without text is a signal of the app:

@@ -40,7 +40,7 @@ const document = JSON.parse(readFileSync(path.resolve('openapi.json'), 'utf8')) 
 const { schemas } = document.components;
 
 /** Every route but the addresses of vendors, which have their own requests. */
-export const ROUTES: readonly Route[] = Object.entries(document.paths)
+const ROUTES: readonly Route[] = Object.entries(document.paths)
   .filter(([address]) => !address.startsWith('/v1/inbound/'))
   .flatMap(([address, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({

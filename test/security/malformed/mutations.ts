@@ -40,7 +40,7 @@ export function anyJson(random: Random, depth = 3): unknown {
   return Object.fromEntries(Array.from({ length }, () => [anyName(random), anyJson(random, depth - 1)]));
 }
 
-export function anyName(random: Random): string {
+function anyName(random: Random): string {
   return random.next() < 0.6 ? random.pick([...NAMES, ...INTERNAL_NAMES]) : anyText(random);
 }
 

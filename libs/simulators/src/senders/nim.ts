@@ -71,9 +71,6 @@ function sessionCopy(eventType: string, session: NimSession, { now }: SigningOpt
   return { eventType, clientIp: '203.0.113.9', code: '200', ...session, timestamp: String(now.getTime()) };
 }
 
-/** What the console sends before it accepts an address. */
-export const nimProbe = (app: NimApp, options: SigningOptions): Callback => nimCopy(app, {}, options);
-
 /** Any copy, signed. */
 export function nimCopy({ appKey, appSecret }: NimApp, copy: object, options: SigningOptions): Callback {
   const body = JSON.stringify(copy);

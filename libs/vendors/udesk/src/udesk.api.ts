@@ -42,7 +42,7 @@ export function signedAddress(
 }
 
 /** The settings of calls, or the first that is missing. */
-export function accessOf({ baseUrl, email, apiToken }: UdeskConfig): UdeskAccess | SendFailure {
+function accessOf({ baseUrl, email, apiToken }: UdeskConfig): UdeskAccess | SendFailure {
   if (!baseUrl) return missing('baseUrl');
   if (!email) return missing('email');
   return apiToken ? { baseUrl, email, apiToken } : missing('apiToken');
