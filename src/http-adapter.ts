@@ -7,6 +7,12 @@ export interface HttpLimits {
   /** Milliseconds in which a client must have sent its head, and its whole request. */
   readonly headMs: number;
   readonly requestMs: number;
+  /**
+   * Milliseconds that a connection may be idle between two requests. Longer than a proxy keeps one (nginx and the load
+   * balancers of clouds: 60 s), so that it is the proxy who ends it: what it writes on a connection that we are just
+   * closing is lost, and many a vendor does not call again.
+   */
+  readonly idleMs: number;
   /** Milliseconds between two looks for clients that are too slow. */
   readonly checkMs: number;
   /**
@@ -16,7 +22,13 @@ export interface HttpLimits {
   readonly connections: number;
 }
 
-const LIMITS: HttpLimits = { headMs: 10_000, requestMs: 30_000, checkMs: 2_000, connections: 2_000 };
+const LIMITS: HttpLimits = {
+  headMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 65_000,
+  checkMs: 2_000,
+  connections: 2_000,
+};
 
 /** Milliseconds that a connection may still be idle once the process stops. */
 const LAST_IDLE_MS = 1;
@@ -50,8 +62,9 @@ export class BellhopHttpAdapter extends ExpressAdapter {
 
   override initHttpServer(): void {
     const express = this.getInstance<RequestListener>();
-    const { headMs: headersTimeout, requestMs: requestTimeout, checkMs, connections } = this.limits;
-    const options = { headersTimeout, requestTimeout, connectionsCheckingInterval: checkMs };
+    const { headMs, requestMs, idleMs, checkMs, connections } = this.limits;
+    const timeouts = { headersTimeout: headMs, requestTimeout: requestMs, keepAliveTimeout: idleMs };
+    const options = { ...timeouts, connectionsCheckingInterval: checkMs };
     this.httpServer = createServer(options, (request, response) => {
       if (this.stopping) response.shouldKeepAlive = false;
       if (request.url?.startsWith(INBOUND_PREFIX)) void this.inbound(request, response);

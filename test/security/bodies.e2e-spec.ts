@@ -172,7 +172,7 @@ describe('bodies', () => {
 });
 
 describe('connections', () => {
-  const LIMITS = { headMs: 300, requestMs: 600, checkMs: 50, connections: 3 };
+  const LIMITS = { headMs: 300, requestMs: 600, idleMs: 300, checkMs: 50, connections: 3 };
   let server: Server;
 
   beforeAll(async () => {
@@ -232,7 +232,7 @@ describe('connections', () => {
   it('of the product have a limit for all of it', () => {
     const adapter = new BellhopHttpAdapter();
     adapter.initHttpServer();
-    const { headersTimeout, requestTimeout, maxConnections } = adapter.getHttpServer() as Server;
-    expect([headersTimeout, requestTimeout, maxConnections]).toEqual([10_000, 30_000, 2_000]);
+    const { headersTimeout, requestTimeout, keepAliveTimeout, maxConnections } = adapter.getHttpServer() as Server;
+    expect([headersTimeout, requestTimeout, keepAliveTimeout, maxConnections]).toEqual([10_000, 30_000, 65_000, 2_000]);
   });
 });
