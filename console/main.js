@@ -2,7 +2,7 @@
 import { call, isSignedOut, Refusal } from './api.js';
 import { h } from './dom.js';
 import { app, home } from './home.js';
-import { password, signIn, welcome } from './sign-in.js';
+import { password, refused, signIn, welcome } from './sign-in.js';
 import { trace } from './trace.js';
 import { user } from './user.js';
 
@@ -25,6 +25,7 @@ import { user } from './user.js';
 const ROUTES = [
   [/^#\/welcome\/([\w-]+)$/, welcome, 'open'],
   [/^#\/sign-in$/, signIn, 'open'],
+  [/^#\/refused\/([\w.]+)$/, refused, 'open'],
   [/^#\/password$/, password],
   [/^#\/app\/([^/]+)$/, app],
   [/^#\/app\/([^/]+)\/trace\/([^/]+)$/, trace],

@@ -67,6 +67,26 @@ export async function signIn({ enter, signal }) {
   return { heading: 'Sign in', narrow: true, body: [form.element, ...(other || []), help] };
 }
 
+/** What the API says of people who come back from the provider. @type {Readonly<Record<string, string>>} */
+const REFUSALS = {
+  'auth.not_admitted': 'The provider knows you, but you have no access here. An admin can let you in.',
+  'auth.provider_away': 'The provider does not answer. Try again, or use a password.',
+  'auth.sign_in_stale': 'This took longer than ten minutes, or began in another browser. Begin again.',
+  'auth.too_many_attempts': 'There were too many attempts. Try again in a quarter of an hour.',
+};
+
+/**
+ * Says why the provider's word was not enough, above the ways to try again.
+ * @param {Visit} visit
+ * @param {string} code
+ * @returns {Promise<View>}
+ */
+export async function refused(visit, code) {
+  const { body, ...page } = await signIn(visit);
+  const words = REFUSALS[code] ?? 'The provider has not proved who you are. Begin again.';
+  return { ...page, body: [h('p', { class: 'error', role: 'alert' }, words), ...body] };
+}
+
 /**
  * @param {Visit} visit
  * @returns {View}

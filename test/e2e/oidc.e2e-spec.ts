@@ -269,6 +269,22 @@ describe('signing in with a provider', () => {
       expect(provider.asked).toContain('/userinfo');
     });
 
+    it('takes a browser that was refused to the console, which says why', async () => {
+      const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+      provider.broken = 503;
+      const refusals = [await go(BEGIN, { accept })];
+      provider.broken = undefined;
+      provider.claims = { sub: 'sub', email: 'stranger@example.com', email_verified: true };
+      const { cookie, back } = await leave();
+      refusals.push(await go(back, { cookie, accept }), await go(back, { accept }));
+      expect(refusals.map(({ status, headers }) => [status, headers.get('location')])).toEqual([
+        [303, '/console/#/refused/auth.provider_away'],
+        [303, '/console/#/refused/auth.not_admitted'],
+        [303, '/console/#/refused/auth.sign_in_stale'],
+      ]);
+      for (const { headers } of refusals) expect(headers.getSetCookie().join()).not.toContain('bellhop_session=');
+    });
+
     it('says that it does not answer, and works when it does', async () => {
       const { email } = await invited();
       for (const status of [500, 503, 404]) {
