@@ -61,9 +61,9 @@ export class TestServer {
     const database = `bellhop_${name}_${randomBytes(4).toString('hex')}`;
     const copied = template ? ` TEMPLATE ${databaseOf(template)} STRATEGY file_copy` : '';
     await run(this.url, (client) => client.query(`CREATE DATABASE ${database}${copied}`));
-    this.made.push(database);
     const url = new URL(this.url);
     url.pathname = `/${database}`;
+    this.made.push(url.href);
     return url.href;
   }
 
@@ -88,9 +88,8 @@ export class TestServer {
   }
 
   async stop(): Promise<void> {
-    for (const name of this.made) {
-      await run(this.url, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
-    }
+    // One that is away must not hide what made it so.
+    for (const url of this.made) await this.drop(url).catch(() => undefined);
     await this.stopServer();
   }
 }

@@ -24,12 +24,15 @@ export interface Answer {
 const PATIENCE_MS = 15_000;
 const NOTHING: Omit<Answer, 'ms'> = { status: 0, headers: new Map(), body: Buffer.alloc(0) };
 const HEAD_END = Buffer.from('\r\n\r\n');
+const HEAD = Buffer.from('HEAD ');
 
 /** A client with one connection, which is kept alive for as long as the server keeps it, one request at a time. */
 export class WireClient {
   private socket: Socket | undefined;
   private received = Buffer.alloc(0);
   private settle: ((answer: Omit<Answer, 'ms'>) => void) | undefined;
+  /** What is under way asks for a head alone. */
+  private headOnly = false;
   /** Connections that were made. */
   connections = 0;
 
@@ -46,6 +49,7 @@ export class WireClient {
     const watchdog = setTimeout(() => reject(new Error(`No answer within ${PATIENCE_MS} ms.`)), PATIENCE_MS);
     this.settle = resolve;
     this.received = Buffer.alloc(0);
+    this.headOnly = HEAD.equals(bytes.subarray(0, HEAD.length));
     socket.write(bytes);
     if (ends) socket.end();
     try {
@@ -83,27 +87,27 @@ export class WireClient {
 
   private take(chunk: Buffer): void {
     this.received = Buffer.concat([this.received, chunk]);
-    const answer = answerIn(this.received);
+    const answer = answerIn(this.received, this.headOnly);
     if (answer) this.settle?.(answer);
   }
 }
 
 /** The first final answer that is complete; undefined while it is not. */
-function answerIn(bytes: Buffer): Omit<Answer, 'ms'> | undefined {
+function answerIn(bytes: Buffer, headOnly: boolean): Omit<Answer, 'ms'> | undefined {
   const end = bytes.indexOf(HEAD_END);
   if (end < 0) return undefined;
   const [line = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
   const status = Number(line.split(' ')[1]);
   const rest = bytes.subarray(end + HEAD_END.length);
   // "100 Continue" comes before the answer.
-  if (status < 200) return answerIn(rest);
+  if (status < 200) return answerIn(rest, headOnly);
   const headers = new Map(
     lines.map((text) => {
       const colon = text.indexOf(':');
       return [text.slice(0, colon).toLowerCase(), text.slice(colon + 1).trim()];
     }),
   );
-  const body = bodyIn(rest, status, headers);
+  const body = headOnly ? Buffer.alloc(0) : bodyIn(rest, status, headers);
   return body && { status, headers, body };
 }
 
