@@ -1,5 +1,7 @@
 import { kf5Chat, nimCopy, sendCallback } from '@bellhop/simulators';
 import { Client } from 'pg';
+import { EventRouter } from '../../src/core/routing/event-router.js';
+import { newId } from '../../src/platform/ids.js';
 import { eventually, TestPlatform } from '../support/app.js';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.js';
 import { rawRequest } from '../support/raw-http.js';
@@ -71,5 +73,25 @@ describe('while the store is down', () => {
     }
     const rows = await platform.sql.query<{ count: string }[]>('SELECT count(*) FROM inbound_event');
     expect(rows).toEqual([{ count: '2' }]);
+  });
+
+  it('who routes hears of it once for each batch, and the process lives on', async () => {
+    const app = await platform.createApp();
+    const { id } = await app.integrate({ plugin: 'kf5', name: 'kf5', config: {} });
+    const nudge = { apps: [app.id], ids: [newId()], integrations: [id] };
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): void => void unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    await allow(false);
+    try {
+      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database()]);
+      await expect(platform.app.get(EventRouter).route(nudge)).rejects.toThrow();
+      // What was asked before, and not waited for, has failed by now as well.
+      await expect(platform.sql.query('SELECT 1')).rejects.toThrow();
+    } finally {
+      await allow(true);
+      process.off('unhandledRejection', hear);
+    }
+    expect(unheard).toEqual([]);
   });
 });

@@ -186,5 +186,6 @@ const asAnswer = ({ status, body, headers }: RawReply) => ({
   status,
   headers: new Map(Object.entries(headers).map(([name, value]) => [name, String(value)])),
   body: Buffer.from(body),
+  headOnly: false,
   ms: 0,
 });

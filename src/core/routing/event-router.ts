@@ -150,11 +150,12 @@ export class EventRouter {
   }
 
   private async look({ apps, integrations }: RouteNudge): Promise<Surroundings> {
-    const facts = [...new Set(apps)].map(async (id) => [id, await this.factsOf(id)] as const);
-    const opened = await this.openAll(integrations);
-    const others = [...opened.values()].flatMap(({ row }) => row.settings.alsoThrough);
-    const channels = await this.openAll(others.map((id) => internalId('int', id)));
-    return { apps: new Map(await Promise.all(facts)), integrations: new Map([...opened, ...channels]) };
+    // All at once: one that nobody waits for yet would take the process along when it fails.
+    const [opened, ...facts] = await Promise.all([
+      this.openWithOthers(integrations),
+      ...[...new Set(apps)].map(async (id) => [id, await this.factsOf(id)] as const),
+    ]);
+    return { apps: new Map(facts), integrations: opened };
   }
 
   private async factsOf(appId: string): Promise<AppFacts> {
@@ -164,6 +165,13 @@ export class EventRouter {
       this.templates.forEvents(appId),
     ]);
     return { app, channels, templates };
+  }
+
+  /** Integrations by id, and those that people are told through besides. */
+  private async openWithOthers(ids: readonly string[]): Promise<Map<string, OpenedIntegration>> {
+    const opened = await this.openAll(ids);
+    const others = [...opened.values()].flatMap(({ row }) => row.settings.alsoThrough);
+    return new Map([...opened, ...(await this.openAll(others.map((id) => internalId('int', id))))]);
   }
 
   private async openAll(ids: readonly string[]): Promise<Map<string, OpenedIntegration>> {

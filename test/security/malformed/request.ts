@@ -34,8 +34,9 @@ export const isOfNode = ({ status, headers, body }: Answer): boolean =>
   OF_NODE.has(status) && body.length === 0 && !headers.has('x-request-id');
 
 /** A problem document under its own status and request id. */
-export function isProblem({ status, headers, body }: Answer): boolean {
+export function isProblem({ status, headers, body, headOnly }: Answer): boolean {
   if (!headers.get('content-type')?.startsWith('application/problem+json')) return false;
+  if (headOnly) return true;
   const problem = parsed(body) as { status?: unknown; code?: unknown; type?: unknown; instance?: unknown } | undefined;
   return (
     problem?.status === status &&

@@ -17,12 +17,14 @@ export interface Answer {
   /** By lower-case name; the last one of several. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Buffer;
+  /** It answers HEAD: its head tells of a body that is left out. */
+  readonly headOnly: boolean;
   readonly ms: number;
 }
 
 /** The server did not say a word. */
 const PATIENCE_MS = 15_000;
-const NOTHING: Omit<Answer, 'ms'> = { status: 0, headers: new Map(), body: Buffer.alloc(0) };
+const NOTHING: Omit<Answer, 'ms'> = { status: 0, headers: new Map(), body: Buffer.alloc(0), headOnly: false };
 const HEAD_END = Buffer.from('\r\n\r\n');
 const HEAD = Buffer.from('HEAD ');
 
@@ -108,7 +110,7 @@ function answerIn(bytes: Buffer, headOnly: boolean): Omit<Answer, 'ms'> | undefi
     }),
   );
   const body = headOnly ? Buffer.alloc(0) : bodyIn(rest, status, headers);
-  return body && { status, headers, body };
+  return body && { status, headers, body, headOnly };
 }
 
 function bodyIn(rest: Buffer, status: number, headers: ReadonlyMap<string, string>): Buffer | undefined {
