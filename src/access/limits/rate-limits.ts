@@ -45,7 +45,7 @@ export class RateLimits {
     throw new TooManyCallsError('rate.limited', `Too many calls; try again in ${seconds} s.`, seconds);
   }
 
-  /** Whether one more callback of an integration may come. Asked for every callback: it costs less than 0.1 µs. */
+  /** Whether one more callback of an integration may come. Asked for every callback. */
   admitsCallback(integrationId: string, now: Date): boolean {
     return this.inbound === undefined || this.inbound.admits(integrationId, now.getTime());
   }

@@ -20,8 +20,7 @@ export function bytesOf(method: string, target: string, headers: Headers, body: 
 
 /** What a header can carry: no line breaks, one byte for each character. */
 export const headerText = (text: string): string =>
-  // Control characters are what is taken out.
-  // eslint-disable-next-line no-control-regex
+  // eslint-disable-next-line no-control-regex -- control characters are what is taken out
   Buffer.from(text.replaceAll(/[\u0000-\u001f\u007f]/g, ''))
     .toString('latin1')
     .trim();
