@@ -72,6 +72,9 @@ export class Queue implements OnApplicationShutdown {
       // A crash of the server may bring back what was fetched or done just before it: the rows know better.
       options: '-c synchronous_commit=off',
       max: 6,
+      // A nudge whose worker was cut off stands in the way of the sweep: it waits for the queue's own look.
+      superviseIntervalSeconds: HEARTBEAT_SECONDS,
+      monitorIntervalSeconds: HEARTBEAT_SECONDS,
       useListenNotify: true,
       persistWarnings: false,
       schedule: false,
