@@ -21,6 +21,10 @@ export class IdempotencyKey {
   @Column('jsonb', { nullable: true })
   response: unknown;
 
+  /** Which run of the call claimed it; null: one of 0.2.0. */
+  @Column('uuid', { nullable: true })
+  run: string | null;
+
   @Column('timestamptz', { name: 'created_at' })
   createdAt: Date;
 }

@@ -10,6 +10,8 @@ export interface IdempotentCall {
   readonly key: string;
   /** SHA-256 of method, address and body. */
   readonly requestHash: Buffer;
+  /** Of this run of it, among all that have the same key. */
+  readonly run: string;
 }
 
 export interface StoredReply {
@@ -35,9 +37,10 @@ const PURGE_BATCH = 10_000;
 
 // A row that is no longer valid is taken over in place; any other is left alone and nothing is returned.
 const CLAIM = `
-  INSERT INTO idempotency_key AS kept (app_id, key, request_hash, created_at) VALUES ($1, $2, $3, $4)
+  INSERT INTO idempotency_key AS kept (app_id, key, request_hash, created_at, run) VALUES ($1, $2, $3, $4, $7)
   ON CONFLICT (app_id, key) DO UPDATE
-     SET request_hash = EXCLUDED.request_hash, created_at = EXCLUDED.created_at, status = NULL, response = NULL
+     SET request_hash = EXCLUDED.request_hash, created_at = EXCLUDED.created_at, run = EXCLUDED.run,
+         status = NULL, response = NULL
    WHERE kept.created_at <= $5 OR (kept.status IS NULL AND kept.response IS NULL AND kept.created_at <= $6)
   RETURNING key`;
 
@@ -55,7 +58,7 @@ export class IdempotencyStore {
    * @throws {AppError} 422 `idempotency.key_reused`, 409 `idempotency.in_progress`
    */
   async claim(call: IdempotentCall): Promise<Claim> {
-    const { appId, key, requestHash } = call;
+    const { appId, key, requestHash, run } = call;
     const now = this.clock.now();
     const claimed = await this.sql.query(CLAIM, [
       appId,
@@ -64,6 +67,7 @@ export class IdempotencyStore {
       now,
       ago(now, LIFETIME_MS),
       ago(now, ABANDONED_MS),
+      run,
     ]);
     if (claimed.length > 0) return { effect: undefined };
     const [row] = await this.sql.query<Row>(
@@ -98,10 +102,10 @@ export class IdempotencyStore {
   }
 
   /** Forgets a call that failed and has done nothing, so that it may be made again. */
-  async release({ appId, key, requestHash }: IdempotentCall): Promise<void> {
+  async release({ appId, key, run }: IdempotentCall): Promise<void> {
     await this.sql.query(
-      'DELETE FROM idempotency_key WHERE app_id = $1 AND key = $2 AND request_hash = $3 AND status IS NULL AND response IS NULL',
-      [appId, key, requestHash],
+      'DELETE FROM idempotency_key WHERE app_id = $1 AND key = $2 AND run = $3 AND status IS NULL AND response IS NULL',
+      [appId, key, run],
     );
   }
 

@@ -10,7 +10,8 @@ import {
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { IdempotencyStore, type IdempotentCall, type StoredReply } from './idempotency.store.js';
+import { type Claim, IdempotencyStore, type IdempotentCall, type StoredReply } from './idempotency.store.js';
+import { newId } from './ids.js';
 import { refusalOf } from './problem.js';
 import type { AppRequest } from './request.js';
 import type { SqlRunner } from './sql.js';
@@ -59,12 +60,22 @@ export class IdempotencyInterceptor implements NestInterceptor {
     next: CallHandler,
     response: Response,
   ): Promise<unknown> {
-    const earlier = await this.store.claim(call);
+    const earlier = await this.claim(call);
     if ('reply' in earlier) return replay(earlier.reply, response);
     request.oneEffect = { done: earlier.effect, note: (tx, effect) => this.store.note(tx, call, effect) };
     const body = await this.run(call, next);
     await this.settle(this.store.keep(call, { status: response.statusCode, body: body ?? null }));
     return body;
+  }
+
+  private async claim(call: IdempotentCall): Promise<Claim> {
+    try {
+      return await this.store.claim(call);
+    } catch (error) {
+      // A connection that broke does not tell whether the key is ours by now.
+      if (!(error instanceof AppError)) await this.release(call);
+      throw error;
+    }
   }
 
   private async run(call: IdempotentCall, next: CallHandler): Promise<unknown> {
@@ -103,7 +114,7 @@ function callOf(request: AppRequest): IdempotentCall | undefined {
   if (typeof key !== 'string' || !KEY.test(key)) {
     throw new AppError('idempotency.key_malformed', 400, 'Idempotency-Key must be 1 to 255 visible ASCII characters.');
   }
-  return { appId, key, requestHash: hashOf(request) };
+  return { appId, key, requestHash: hashOf(request), run: newId() };
 }
 
 function hashOf({ method, originalUrl, body }: AppRequest): Buffer {

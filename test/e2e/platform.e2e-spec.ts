@@ -10,6 +10,7 @@ import { IdempotencyStore } from '../../src/platform/idempotency.store.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import { PageQuery } from '../../src/platform/pagination.js';
 import { Public } from '../../src/platform/public.js';
+import { Sql } from '../../src/platform/sql.js';
 import { type CallOptions, type Reply, type RestApp, startRestApp } from '../support/rest-app.js';
 
 const SECRET = 'do-not-tell-0123456789';
@@ -282,6 +283,35 @@ describe('platform', () => {
       expect((await make('k-1', {}, path)).status).toBe(status);
       expect((await make('k-1', {}, path)).status).toBe(status);
       expect(effects.count).toBe(2);
+    });
+
+    /** The next claim of a key is written, or not, and its connection breaks before anybody hears of it. */
+    const breakClaim = (written: boolean): void => {
+      const sql = rest.get(Sql);
+      const query = sql.query.bind(sql);
+      const spy = jest.spyOn(sql, 'query').mockImplementation(async (text, ...others) => {
+        const isClaim = text.includes('INSERT INTO idempotency_key');
+        if (isClaim) spy.mockRestore();
+        const rows = isClaim && !written ? [] : await query(text, ...others);
+        if (isClaim) throw new Error('Connection terminated unexpectedly');
+        return rows;
+      });
+    };
+
+    it('lets a call be made again whose connection broke while it claimed the key', async () => {
+      breakClaim(true);
+      expect((await make('k-1')).status).toBe(503);
+      expect((await make('k-1')).body['effect']).toBe(1);
+    });
+
+    it('leaves the key to whoever has it when the connection of another call breaks', async () => {
+      await make('k-1', {}, '/silent');
+      await rest.dataSource.query('UPDATE idempotency_key SET status = NULL, response = NULL WHERE app_id = $1', [
+        appId,
+      ]);
+      breakClaim(false);
+      expect((await make('k-1', {}, '/silent')).status).toBe(503);
+      expect((await make('k-1', {}, '/silent')).status).toBe(409);
     });
 
     it.each(['a b', 'x'.repeat(256), '\u00e9'])('refuses the key %#', async (idempotencyKey) => {
