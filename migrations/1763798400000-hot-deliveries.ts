@@ -3,6 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Makes the updates of a delivery stay on their page (heap-only tuples): no index names a column that changes on the way
  * from `queued` over `sending` to `accepted`, and pages leave room for the later versions of their rows.
+ *
+ * Expands: `lease_until` and what ends in `_of_0_2` stay for processes of 0.2.0 beside this release; the one after drops them.
  */
 export class HotDeliveries1763798400000 implements MigrationInterface {
   name = 'HotDeliveries1763798400000';
@@ -64,7 +66,7 @@ const UP = [
   `INSERT INTO delivery_claim (app_id, id, lease_until, ids, fences)
      SELECT app_id, gen_random_uuid(), coalesce(max(lease_until), now()), array_agg(id), array_agg(fence)
      FROM delivery WHERE state = 'sending' GROUP BY app_id`,
-  `ALTER TABLE delivery DROP COLUMN lease_until, ADD COLUMN held_at timestamptz`,
+  `ALTER TABLE delivery ADD COLUMN held_at timestamptz`,
   `UPDATE delivery SET held_at = updated_at WHERE state = 'held'`,
   `DROP INDEX delivery_open, delivery_notification`,
   // Without the condition, which every notification_id fulfils, it would serve for ids alone as well: a plan that is made
@@ -75,14 +77,46 @@ const UP = [
   ensurePartitions(` WITH (fillfactor = ${FILLFACTOR})`),
 
   `CREATE INDEX notification_open ON notification (coalesce(touched_at, created_at)) WHERE state = 'sending'`,
+
+  // A lease that 0.2.0 takes is a claim of one delivery. Updates that do not name the column do not come here.
+  `CREATE FUNCTION delivery_lease_of_0_2() RETURNS trigger LANGUAGE plpgsql AS $$
+   BEGIN
+     IF NEW.lease_until IS NULL THEN
+       DELETE FROM delivery_claim WHERE app_id = NEW.app_id AND id = NEW.id;
+     ELSE
+       INSERT INTO delivery_claim (app_id, id, lease_until, ids, fences)
+         VALUES (NEW.app_id, NEW.id, NEW.lease_until, ARRAY[NEW.id], ARRAY[NEW.fence])
+         ON CONFLICT (app_id, id) DO UPDATE SET lease_until = excluded.lease_until, fences = excluded.fences;
+     END IF;
+     RETURN NULL;
+   END $$`,
+  `CREATE TRIGGER delivery_lease_of_0_2 AFTER UPDATE OF lease_until ON delivery FOR EACH ROW
+     EXECUTE FUNCTION delivery_lease_of_0_2()`,
+  // Finds what 0.2.0 looks for in every sweep: leases that have ended.
+  `CREATE INDEX delivery_lease_of_0_2 ON delivery (lease_until) WHERE lease_until IS NOT NULL`,
+  // What 0.2.0 holds or lets go of; and a lease that this release took from it, which it must not find once more.
+  `CREATE FUNCTION delivery_state_of_0_2() RETURNS trigger LANGUAGE plpgsql AS $$
+   BEGIN
+     NEW.held_at := CASE WHEN NEW.state = 'held' THEN coalesce(NEW.held_at, NEW.updated_at) END;
+     NEW.lease_until := CASE WHEN NEW.state = 'sending' THEN NEW.lease_until END;
+     RETURN NEW;
+   END $$`,
+  `CREATE TRIGGER delivery_state_of_0_2 BEFORE UPDATE ON delivery FOR EACH ROW
+     WHEN ((NEW.state = 'held') <> (NEW.held_at IS NOT NULL) OR (NEW.lease_until IS NOT NULL AND NEW.state <> 'sending'))
+     EXECUTE FUNCTION delivery_state_of_0_2()`,
 ];
 
 const DOWN = [
+  `DROP TRIGGER delivery_state_of_0_2 ON delivery`,
+  `DROP FUNCTION delivery_state_of_0_2()`,
+  `DROP INDEX delivery_lease_of_0_2`,
+  `DROP TRIGGER delivery_lease_of_0_2 ON delivery`,
+  `DROP FUNCTION delivery_lease_of_0_2()`,
   `DROP INDEX notification_open`,
   ensurePartitions(''),
   setFillfactor('RESET (fillfactor)'),
   `DROP INDEX delivery_held, delivery_notification`,
-  `ALTER TABLE delivery DROP COLUMN held_at, ADD COLUMN lease_until timestamptz`,
+  `ALTER TABLE delivery DROP COLUMN held_at`,
   `UPDATE delivery d SET lease_until = c.lease_until
      FROM delivery_claim c, unnest(c.ids, c.fences) AS u (id, fence)
      WHERE d.app_id = c.app_id AND d.id = u.id AND d.fence = u.fence AND d.state = 'sending'`,

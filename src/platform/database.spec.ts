@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
+import { eventually } from '../../test/support/app.js';
 import { freshDatabase, type FreshDatabase } from '../../test/support/postgres.js';
 import { dataSourceOptions, executedMigrations, migrate, pendingMigrations, revert } from './database.js';
 
@@ -46,6 +47,33 @@ describe('migrations', () => {
     expect(await pendingMigrations(first)).toEqual([]);
     expect(await revert(first)).toBe(expected.at(-1));
     expect(await pendingMigrations(first)).toEqual(expected.slice(-1));
+  });
+
+  it('run again when they lose a deadlock with whoever works on the tables', async () => {
+    const admin = await open();
+    await admin.query('CREATE SCHEMA contended');
+    const [dataSource, other] = [await open('contended'), await open('contended')];
+    const all = dataSource.migrations.splice(2);
+    await migrate(dataSource);
+    dataSource.migrations.push(...all);
+
+    const worker = other.createQueryRunner();
+    await worker.startTransaction();
+    await worker.query('LOCK TABLE notification IN ROW EXCLUSIVE MODE');
+    const migrated = migrate(dataSource);
+    await eventually(async () => {
+      const [row] = await admin.query<{ waits: boolean }[]>(
+        `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'contended.notification'::regclass AND NOT granted) AS waits`,
+      );
+      return row?.waits;
+    });
+    // Who has waited longer is the one that PostgreSQL ends.
+    await worker.query('LOCK TABLE delivery IN ROW EXCLUSIVE MODE');
+    await worker.commitTransaction();
+
+    expect((await migrated).length).toBe(all.length);
+    expect(await pendingMigrations(dataSource)).toEqual([]);
+    await worker.release();
   });
 
   it('are counted without changing anything', async () => {

@@ -58,6 +58,10 @@ export function dataSourceOptions({ url, poolSize, entities, logging }: Database
   };
 }
 
+const DEADLOCK = '40P01';
+/** Deadlocks that a migration loses before it is given up. */
+const DEADLOCKS = 10;
+
 /**
  * Brings the schema up to date, each migration in its own transaction. Any number of processes may call it at once:
  * one works while the others wait for its lock (a session lock, so a pooler in transaction mode must be bypassed).
@@ -65,8 +69,16 @@ export function dataSourceOptions({ url, poolSize, entities, logging }: Database
  */
 export async function migrate(dataSource: DataSource): Promise<string[]> {
   return underLock(dataSource, async () => {
-    const ran = await dataSource.runMigrations();
-    return ran.map(({ name }) => name);
+    const pending = await pendingMigrations(dataSource);
+    for (let lost = 0; ; lost++) {
+      try {
+        await dataSource.runMigrations();
+        return pending;
+      } catch (error) {
+        // Processes of the release before work on meanwhile, and lock tables in an order of their own.
+        if ((error as { code?: string }).code !== DEADLOCK || lost === DEADLOCKS) throw error;
+      }
+    }
   });
 }
 

@@ -58,7 +58,10 @@ export class InboundEventRow {
   @Column('text', { nullable: true })
   conversation: string | null;
 
-  /** Written once and read whole: as the text it was written in, which costs less than `jsonb` both ways. */
+  /**
+   * Written once and read whole: as the text it was written in, which costs less than `jsonb` both ways. Databases that held
+   * events at 0.2.0 have it as `jsonb`: prepared statements cast what they return, so that the type can change under them.
+   */
   @Column('json', { nullable: true })
   event: InboundEvent | null;
 

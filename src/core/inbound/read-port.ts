@@ -8,7 +8,7 @@ import { NamedUsers } from '../routing/named-users.js';
 
 /** Of the integration, oldest first: acknowledged, and not in the tag store yet. */
 const WAITING_TAGS = `
-  SELECT event -> 'tags' -> 'users' AS users, event -> 'tags' -> 'tags' AS tags
+  SELECT (event -> 'tags' -> 'users')::json AS users, (event -> 'tags' -> 'tags')::json AS tags
   FROM inbound_event
   WHERE integration_id = $1 AND state = 'accepted' AND kind = 'tags.replaced'
     AND event -> 'tags' ->> 'identityKind' = $2 AND (event -> 'tags' -> 'users')::jsonb ?| $3::text[]

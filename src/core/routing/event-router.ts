@@ -51,8 +51,8 @@ const CLAIM = `
     ) e
     ORDER BY id
   )
-  SELECT e.app_id AS "appId", e.id, e.integration_id AS "integrationId", e.callback_id AS "callbackId", e.event,
-         e.received_at AS "receivedAt"
+  SELECT e.app_id AS "appId", e.id, e.integration_id AS "integrationId", e.callback_id AS "callbackId",
+         e.event::json AS event, e.received_at AS "receivedAt"
   FROM due LEFT JOIN LATERAL (
     SELECT * FROM inbound_event e WHERE e.app_id = due.app_id AND e.id = due.id AND e.state = 'accepted' FOR UPDATE
   ) e ON true`;

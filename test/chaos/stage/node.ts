@@ -17,6 +17,9 @@ export async function newSlot(name: string): Promise<Slot> {
   return { name, port, url: `http://127.0.0.1:${port}` };
 }
 
+/** What one process has compiled the others need not. */
+const COMPILED = path.resolve('.data/chaos/compiled');
+
 /** Watches a process of any release. */
 const WATCH = path.resolve('dist/test/chaos/watch.js');
 
@@ -70,6 +73,7 @@ export class ChaosNode {
         LOG_LEVEL: 'info',
         BELLHOP_EGRESS_ALLOW: '127.0.0.1:*',
         CHAOS_WATCH: watchFile,
+        NODE_COMPILE_CACHE: COMPILED,
         ...(fault && { BELLHOP_FAULT: `kill:${fault.point}:${fault.times}` }),
         ...environment,
       },

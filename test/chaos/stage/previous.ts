@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
-/** The last commit with the schema, and the seals, of the release before. */
-const PREVIOUS = 'aad503a79da749ea6c5c5ccf3bd01088f97de833';
+/** 0.2.0. */
+const PREVIOUS = 'fc183eba9bb1f297c14a4d78e952ad6686196871';
 
 /**
  * Takes the release before out of the history of this repository and builds it, once.
