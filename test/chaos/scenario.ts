@@ -1,3 +1,4 @@
+import type { TestServer } from '../../bench/support/postgres.js';
 import type { Findings } from './findings.js';
 import type { Random } from './stage/random.js';
 
@@ -9,6 +10,8 @@ export interface Scenario {
   readonly about: string;
   /** Part of the subset of `--ci`. */
   readonly ci: boolean;
+  /** It compares times: no other scenario may run beside it. */
+  readonly alone?: boolean;
   run(chaos: Chaos): Promise<void>;
 }
 
@@ -20,6 +23,8 @@ export interface Chaos {
   readonly seed: number;
   /** Draws the moments and choices of the scenario, the same ones for the same seed. */
   readonly random: Random;
+  /** For whoever needs none of its own. */
+  readonly server: TestServer;
   readonly findings: Findings;
   readonly say: (line: string) => void;
 }

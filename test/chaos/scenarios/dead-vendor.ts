@@ -25,6 +25,7 @@ export const deadVendor: Scenario = {
   name: 'dead-vendor',
   about: 'one gateway answers 503 for two minutes, the others stay as fast as before',
   ci: true,
+  alone: true,
   run: (chaos) => onStage(chaos, { apns: [{}, {}], fcm: [] }, (stage) => carryOut(chaos, stage)),
 };
 

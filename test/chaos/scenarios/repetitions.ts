@@ -19,13 +19,13 @@ export const repetitions: Scenario = {
   run: (chaos) =>
     onStage(chaos, { slots: 3 }, async (stage) => {
       const { findings, ci, seed } = chaos;
-      await stage.start({ slot: stage.slot(2), role: 'worker', environment: { DATABASE_POOL: '10' } });
-      for (const place of [0, 1]) {
-        await stage.start({ slot: stage.slot(place), role: 'api', environment: { DATABASE_POOL: '10' } });
-      }
+      const environment = { DATABASE_POOL: '10' };
+      await stage.start({ slot: stage.slot(2), role: 'worker', environment });
+      const doors = [stage.slot(0), stage.slot(1)];
+      await Promise.all(doors.map((slot) => stage.start({ slot, role: 'api', environment })));
       const home = await stage.tenant({ name: 'home' });
       const foreign = await stage.tenant({ name: 'foreign' });
-      const urls = [stage.slot(0).url, stage.slot(1).url];
+      const urls = doors.map(({ url }) => url);
       const senders = new Senders(stage.ledger, home, foreign, urls);
 
       const callbacks = ci ? 300 : 2_000;

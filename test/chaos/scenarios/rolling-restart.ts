@@ -16,7 +16,7 @@ export const rollingRestart: Scenario = {
   ci: true,
   run: (chaos) =>
     onStage(chaos, { slots: 2, environment: { DATABASE_POOL: '15', SHUTDOWN_GRACE_SECONDS: '20' } }, async (stage) => {
-      const nodes = [await stage.start({ slot: stage.slot(0) }), await stage.start({ slot: stage.slot(1) })];
+      const nodes = await Promise.all(stage.slots.map((slot) => stage.start({ slot })));
       const home = await stage.tenant({ name: 'home' });
       const foreign = await stage.tenant({ name: 'foreign' });
       const crowd = await stage.crowd(chaos.ci ? 1_500 : 30_000);
@@ -35,7 +35,7 @@ export const rollingRestart: Scenario = {
       let longest = 0;
       for (let round = 0; round < (chaos.ci ? 1 : 4); round++) {
         for (const place of [0, 1]) {
-          await pause(chaos.random.whole(1_000, 3_000));
+          await pause(chaos.random.whole(1_000, chaos.ci ? 2_000 : 3_000));
           longest = Math.max(longest, (await nodes[place]?.stop()) ?? 0);
           nodes[place] = await stage.start({ slot: stage.slot(place) });
         }

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { PLATFORM_KEY, VAULT_KEYS } from '../../../bench/support/platform.js';
-import { TestServer } from '../../../bench/support/postgres.js';
+import type { TestServer } from '../../../bench/support/postgres.js';
 import { seedPeople } from '../../../bench/support/registry.js';
 import type { Chaos } from '../scenario.js';
 import { Gateways } from './gateways.js';
@@ -19,7 +19,7 @@ export const LEASE_SECONDS = 10;
 export const GRACE_SECONDS = 60;
 
 export interface StageOptions extends Partial<Parameters<typeof Gateways.start>[0]> {
-  /** Default: that of DATABASE_URL, else an embedded one. */
+  /** Default: that of all scenarios. */
   readonly server?: TestServer;
   /** Addresses for processes. Default 1. */
   readonly slots?: number;
@@ -50,8 +50,7 @@ export class Stage {
   ) {}
 
   static async open(chaos: Chaos, options: StageOptions = {}): Promise<Stage> {
-    const { record = 100_000, slots = 1 } = options;
-    const server = options.server ?? (await TestServer.start(path.resolve('.data/chaos/postgres')));
+    const { record = 100_000, slots = 1, server = chaos.server } = options;
     const trail = path.resolve('.data/chaos', `${chaos.name}-${chaos.seed}-${++opened}`);
     const outputs = new Outputs(`${trail}.log`);
     outputs.plant('platform key', PLATFORM_KEY);
@@ -133,8 +132,7 @@ export class Stage {
     this.outputs.close();
     await rm(this.folder, { recursive: true });
     // One that is away must not hide what made it so.
-    if (this.options.server) await this.server.drop(this.databaseUrl).catch(() => undefined);
-    else await this.server.stop();
+    await this.server.drop(this.databaseUrl).catch(() => undefined);
   }
 }
 
