@@ -10,7 +10,6 @@ import { Site } from '../support/site.js';
 import * as turns from '../support/turns.js';
 
 const CONNECTIONS = 64;
-const MAX_ROUNDS = 3;
 /** A relation that grows by less per operation, in bytes, is left out. */
 const LEAST_GROWTH = 0.5;
 
@@ -57,9 +56,8 @@ type RelationGrowth = Pick<RelationSize, 'relation' | 'heapBytes' | 'indexBytes'
 export const costs: Scenario = {
   name: 'costs',
   about: 'what one callback and one delivery cost, with the api and the worker in processes of their own',
-  async run({ server, rounds: wanted, quick }) {
+  async run({ server, rounds, quick }) {
     const sizes = quick ? { people: 1_000, seconds: 0.5 } : { people: 10_000, seconds: 4 };
-    const rounds = Math.min(MAX_ROUNDS, wanted);
     const gateway = broadcasts.startGateway();
     const options = { people: sizes.people, roles: ['api', 'worker'] } as const;
     const telling = await Site.start(server, gateway, { ...options, name: 'telling', pushes: true });

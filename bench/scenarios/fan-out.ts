@@ -17,8 +17,6 @@ import type { Worker } from '../support/worker.js';
 /** Of the loops, at a gateway that answers at once and at a slow one; 500 is the most that one connection bears. */
 const IN_FLIGHT = { nodeApn: 200, http2: 500, slow: 500 };
 const GATEWAY_DELAY_MS = 50;
-/** Turns at a slow gateway take long and vary little. */
-const SLOW_ROUNDS = 3;
 
 /** Broadcasts by tag expression with every outcome stored, beside loops that store nothing. */
 export const fanOut: Scenario = {
@@ -37,7 +35,7 @@ export const fanOut: Scenario = {
   },
 };
 
-/** Two sizes in every round; the whole registry once, at the end. */
+/** All sizes in every round. */
 async function sizes(bench: Bench, gateway: Worker, people: number): Promise<Broadcast[]> {
   const description = await gateway.call<Gateway>('describe');
   const senders = [
@@ -45,13 +43,10 @@ async function sizes(bench: Bench, gateway: Worker, people: number): Promise<Bro
     await Loop.http2(description, IN_FLIGHT.http2),
     await Bellhop.start(bench.server, description, { name: 'Bellhop, role all', people, roles: ['all'] }),
   ];
-  const crowds = [AUDIENCES.onePercent, AUDIENCES.tenPercent].map((expression) => crowdOf(expression, people));
-  const everybody = crowdOf(AUDIENCES.everybody, people);
+  const expressions = [AUDIENCES.onePercent, AUDIENCES.tenPercent, AUDIENCES.everybody];
+  const crowds = expressions.map((expression) => crowdOf(expression, people));
   try {
-    return [
-      ...(await broadcastRounds(bench, gateway, { senders, crowds, rounds: bench.rounds })),
-      ...(await broadcastRounds(bench, gateway, { senders, crowds: [everybody], rounds: 1, warm: true })),
-    ];
+    return await broadcastRounds(bench, gateway, { senders, crowds, rounds: bench.rounds });
   } finally {
     await Promise.all(senders.map((sender) => sender.stop()));
   }
@@ -66,9 +61,9 @@ async function slowGateway(bench: Bench, gateway: Worker, people: number): Promi
     await Bellhop.start(bench.server, description, { name: 'Bellhop, one worker', people, roles: ['api', 'worker'] }),
   ];
   const crowds = [crowdOf(AUDIENCES.fourPercent, people)];
-  const rounds = Math.min(bench.rounds, SLOW_ROUNDS);
+  const contest = { senders, crowds, rounds: bench.rounds, gatewayDelayMs: GATEWAY_DELAY_MS };
   try {
-    return await broadcastRounds(bench, gateway, { senders, crowds, rounds, gatewayDelayMs: GATEWAY_DELAY_MS });
+    return await broadcastRounds(bench, gateway, contest);
   } finally {
     await Promise.all(senders.map((sender) => sender.stop()));
   }

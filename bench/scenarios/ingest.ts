@@ -7,8 +7,6 @@ import { isValid, medianOf, ratioOf, type Turn, type TurnOptions, Turns, where }
 /** Of the rows that targets are set for. */
 const MAIN_CONNECTIONS = 64;
 const CONNECTIONS = [1, 16, 64, 256];
-/** Of every other load. */
-const SIDE_ROUNDS = 3;
 
 export const ingest: Scenario = {
   name: 'ingest',
@@ -25,7 +23,7 @@ export const ingest: Scenario = {
     try {
       await turns.take(targets, [{ vendor: NIM, connections: MAIN_CONNECTIONS, seconds }], 0, rounds);
       // On servers that are warm by now.
-      await turns.take(targets.slice(0, 3), sideLoads(sideSeconds), 1, Math.min(SIDE_ROUNDS, rounds));
+      await turns.take(targets.slice(0, 3), sideLoads(sideSeconds), 1, rounds);
     } finally {
       await Promise.all([turns.end(), ...targets.map((target) => target.stop())]);
     }

@@ -17,7 +17,6 @@ import { startLoad } from '../support/turns.js';
 import { Worker } from '../support/worker.js';
 
 const CONNECTIONS = 64;
-const MAX_ROUNDS = 3;
 /** How long the last pushes of a stage may take. */
 const PATIENCE_MS = 60_000;
 /** More than any platform sustains on a machine that runs all of this. */
@@ -58,9 +57,8 @@ export const latency: Scenario = {
   },
 };
 
-async function measure(line: Line, { quick, rounds: wanted, say }: Bench): Promise<Findings> {
+async function measure(line: Line, { quick, rounds, say }: Bench): Promise<Findings> {
   const [warmUp, seconds, idleSeconds] = quick ? [1, 1, 2] : [5, 8, 12];
-  const rounds = Math.min(MAX_ROUNDS, wanted);
   await line.sustained(warmUp);
   const most = await line.sustained(warmUp);
   say(`Sustained from callback to push: ${Math.round(most)} per second.`);

@@ -1,7 +1,7 @@
 import type { Bench, Findings, Plot, Scenario, Table } from '../scenario.js';
 import type { Preparation } from '../support/callback-load.js';
 import { bellhop, NIM } from '../support/callback-targets.js';
-import { memoryOf } from '../support/measures.js';
+import { median, memoryOf } from '../support/measures.js';
 import type { OpenLoopOptions, OpenLoopResult } from '../support/open-loop.js';
 import { type CallbackTarget, isValid, measureTurn, startLoad, type Turn } from '../support/turns.js';
 import type { Worker } from '../support/worker.js';
@@ -28,6 +28,11 @@ interface Overload extends OpenLoopResult {
   readonly memory: readonly Memory[];
 }
 
+interface Round {
+  readonly peak: Turn;
+  readonly run: Overload;
+}
+
 export const overload: Scenario = {
   name: 'overload',
   about: `${OVERLOAD} times as many callbacks as are taken at the peak, role all`,
@@ -35,9 +40,13 @@ export const overload: Scenario = {
     const load = startLoad();
     const target = await bellhop(bench.server, 'all');
     try {
-      const peak = await peakOf(bench, load, target);
-      bench.say(`Peak: ${Math.round(peak.perSecond)} per second over ${peak.connections} connections.`);
-      return findings(peak, await overloaded(bench, load, target, peak.perSecond));
+      const rounds: Round[] = [];
+      for (let round = 1; round <= bench.rounds; round++) {
+        const peak = await peakOf(bench, load, target, round);
+        bench.say(`Peak: ${Math.round(peak.perSecond)} per second over ${peak.connections} connections.`);
+        rounds.push({ peak, run: await overloaded(bench, load, target, peak.perSecond) });
+      }
+      return findings(rounds);
     } finally {
       await Promise.all([load.stop(), target.stop()]);
     }
@@ -45,13 +54,13 @@ export const overload: Scenario = {
 };
 
 /** The best turn; one before them warms up. */
-async function peakOf({ server, quick }: Bench, load: Worker, target: CallbackTarget): Promise<Turn> {
+async function peakOf({ server, quick }: Bench, load: Worker, target: CallbackTarget, round: number): Promise<Turn> {
   const seconds = quick ? 0.7 : 4;
-  const turn = (connections: number, round: number): Promise<Turn> =>
+  const turn = (connections: number): Promise<Turn> =>
     measureTurn(server, load, target, { vendor: NIM, connections, seconds, round });
-  await turn(64, 0);
+  await turn(64);
   const turns: Turn[] = [];
-  for (const connections of PEAK_CONNECTIONS) turns.push(await turn(connections, 1));
+  for (const connections of PEAK_CONNECTIONS) turns.push(await turn(connections));
   return turns.reduce((best, one) => (one.perSecond > best.perSecond ? one : best));
 }
 
@@ -97,9 +106,9 @@ function watchMemory(pid: number): { end(): Memory[] } {
 const accounted = ({ stored, accepted, failed, unanswered }: Overload): boolean =>
   stored >= accepted && stored <= accepted + failed + unanswered;
 
-function findings(peak: Turn, run: Overload): Findings {
-  const { seconds, memory, firstRefusalMs } = run;
-  const ratio = goodputOf(run) / peak.perSecond;
+function findings(rounds: readonly Round[]): Findings {
+  const seconds = rounds[0]?.run.seconds;
+  const typical = rounds.toSorted((a, b) => ratioOf(a) - ratioOf(b))[Math.floor(rounds.length / 2)] as Round;
   return {
     settings: {
       peakConnections: PEAK_CONNECTIONS,
@@ -108,49 +117,97 @@ function findings(peak: Turn, run: Overload): Findings {
       opened: OPENED,
       connections: CONNECTIONS,
     },
-    tables: [overloadTable(peak, run)],
-    plots: [goodputPlot(peak, run), memoryPlot(memory)],
+    tables: [overloadTable(rounds)],
+    plots: [goodputPlot(typical), memoryPlot(typical.run)],
     measures: [
-      { target: 'overload.goodput', value: ratio },
-      { target: 'overload.memory', value: mostOf(memory) },
-      // Never refused: as late as can be.
-      { target: 'overload.refusal', value: firstRefusalMs ?? seconds * 1000 },
+      { target: 'overload.goodput', value: median(rounds.map(ratioOf)) },
+      { target: 'overload.memory', value: Math.max(...rounds.map(({ run }) => mostOf(run))) },
+      { target: 'overload.refusal', value: median(rounds.map(({ run }) => firstRefusalOf(run))) },
     ],
-    rounds: [peak, run],
-    valid: isValid(peak) && accounted(run),
+    rounds: rounds.flatMap(({ peak, run }) => [peak, run]),
+    valid: rounds.every(({ peak, run }) => isValid(peak) && accounted(run)),
   };
 }
+
+const ratioOf = ({ peak, run }: Round): number => goodputOf(run) / peak.perSecond;
+
+/** Never refused: as late as can be. */
+const firstRefusalOf = ({ firstRefusalMs, seconds }: Overload): number => firstRefusalMs ?? seconds * 1000;
 
 /** Answers with 2xx per second, as long as callbacks came. */
 const goodputOf = ({ acceptedBySecond, seconds }: Overload): number =>
   acceptedBySecond.slice(0, seconds).reduce((sum, count) => sum + count, 0) / seconds;
 
-const mostOf = (memory: readonly Memory[]): number => Math.max(...memory.map(({ megabytes }) => megabytes));
+const mostOf = ({ memory }: Overload): number => Math.max(...memory.map(({ megabytes }) => megabytes));
 
-function overloadTable(peak: Turn, run: Overload): Table {
-  const goodput = goodputOf(run);
+function overloadTable(rounds: readonly Round[]): Table {
+  const seconds = rounds[0]?.run.seconds;
+  const row = (figure: string, peak: (turn: Turn) => number, run: (run: Overload) => number): Table['rows'][number] => {
+    return [figure, median(rounds.map((round) => peak(round.peak))), ...spread(rounds.map((round) => run(round.run)))];
+  };
+  const none = (): number => Number.NaN;
   return {
-    title: `Open loop at ${OVERLOAD} times the peak for ${run.seconds} s; what is refused is sent again`,
-    columns: ['figure', 'peak', 'overload'],
+    title: `Open loop at ${OVERLOAD} times the peak for ${seconds} s; what is refused is sent again`,
+    columns: ['figure', 'peak', 'overload', 'least', 'most'],
     rows: [
-      ['connections', peak.connections, run.connections],
-      ['offered/s', Number.NaN, run.perSecond],
-      ['2xx/s', peak.perSecond, goodput],
-      ['2xx/s, ratio to the peak', 1, goodput / peak.perSecond],
-      ['refused', peak.refused, run.refused],
-      ['cut off', 0, run.failed],
-      ['without an answer', 0, run.unanswered],
-      ['first refusal ms', Number.NaN, run.firstRefusalMs ?? Number.NaN],
-      ['p50 ms', peak.p50Ms, run.p50Ms],
-      ['p99 ms', peak.p99Ms, run.p99Ms],
-      ['memory MB', run.memory[0]?.megabytes ?? Number.NaN, mostOf(run.memory)],
-      ['stored', peak.stored, run.stored],
-      ['valid', isValid(peak), accounted(run)],
+      row(
+        'connections',
+        ({ connections }) => connections,
+        ({ connections }) => connections,
+      ),
+      row('offered/s', none, ({ perSecond }) => perSecond),
+      row('2xx/s', ({ perSecond }) => perSecond, goodputOf),
+      ['2xx/s, ratio to the peak', 1, ...spread(rounds.map(ratioOf))],
+      row(
+        'refused',
+        ({ refused }) => refused,
+        ({ refused }) => refused,
+      ),
+      row(
+        'cut off',
+        () => 0,
+        ({ failed }) => failed,
+      ),
+      row(
+        'without an answer',
+        () => 0,
+        ({ unanswered }) => unanswered,
+      ),
+      row('first refusal ms', none, firstRefusalOf),
+      row(
+        'p50 ms',
+        ({ p50Ms }) => p50Ms,
+        ({ p50Ms }) => p50Ms,
+      ),
+      row(
+        'p99 ms',
+        ({ p99Ms }) => p99Ms,
+        ({ p99Ms }) => p99Ms,
+      ),
+      ['memory MB before', Number.NaN, ...spread(rounds.map(({ run }) => run.memory[0]?.megabytes ?? Number.NaN))],
+      row('memory MB at most', none, mostOf),
+      row(
+        'stored',
+        ({ stored }) => stored,
+        ({ stored }) => stored,
+      ),
+      ['rounds', rounds.length, rounds.length, Number.NaN, Number.NaN],
+      [
+        'valid',
+        rounds.every(({ peak }) => isValid(peak)),
+        rounds.every(({ run }) => accounted(run)),
+        Number.NaN,
+        Number.NaN,
+      ],
     ],
   };
 }
 
-function goodputPlot(peak: Turn, { acceptedBySecond, perSecond, seconds }: Overload): Plot {
+function spread(values: readonly number[]): [median: number, least: number, most: number] {
+  return [median(values), Math.min(...values), Math.max(...values)];
+}
+
+function goodputPlot({ peak, run: { acceptedBySecond, perSecond, seconds } }: Round): Plot {
   const inTime = acceptedBySecond.slice(0, seconds);
   return {
     name: 'overload-goodput',
@@ -166,7 +223,7 @@ function goodputPlot(peak: Turn, { acceptedBySecond, perSecond, seconds }: Overl
   };
 }
 
-function memoryPlot(memory: readonly Memory[]): Plot {
+function memoryPlot({ memory }: Overload): Plot {
   return {
     name: 'overload-memory',
     title: `Memory at ${OVERLOAD} times the peak`,

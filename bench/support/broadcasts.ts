@@ -36,8 +36,6 @@ export interface Contest {
   readonly crowds: readonly Crowd[];
   /** That count. */
   readonly rounds: number;
-  /** Leaves out the round that only warms up: somebody else did so. */
-  readonly warm?: boolean;
   readonly gatewayDelayMs?: number;
 }
 
@@ -45,10 +43,10 @@ export interface Contest {
 export async function broadcastRounds(
   { server, say }: Bench,
   gateway: Worker,
-  { senders, crowds, rounds, warm = false, gatewayDelayMs }: Contest,
+  { senders, crowds, rounds, gatewayDelayMs }: Contest,
 ): Promise<Broadcast[]> {
   const broadcasts: Broadcast[] = [];
-  for (let round = warm ? 1 : 0; round <= rounds; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const crowd of crowds) {
       for (const sender of inTurn(senders, round)) {
         const broadcast = await measureBroadcast(server, gateway, sender, crowd, { round, gatewayDelayMs });

@@ -56,6 +56,7 @@ interface Due {
 
 class OpenLoop {
   private startedAt = monotonicMs();
+  private readonly all: Connection[] = [];
   private readonly idle: Connection[] = [];
   private readonly backlog: Due[] = [];
   private backlogHead = 0;
@@ -69,6 +70,8 @@ class OpenLoop {
   private refused = 0;
   private failed = 0;
   private firstRefusalMs: number | undefined;
+  /** What comes now comes too late, and nothing is sent any more. */
+  private over = false;
 
   constructor(
     private readonly work: Prepared,
@@ -78,7 +81,7 @@ class OpenLoop {
   async open(): Promise<void> {
     while (this.connections < (this.options.opened ?? 0)) {
       this.connections++;
-      this.idle.push(await new Connection(this.work.address).ready());
+      this.idle.push(await this.connect().ready());
     }
   }
 
@@ -106,7 +109,8 @@ class OpenLoop {
 
   result(): OpenLoopResult {
     const { startedAt, offered, refused, failed, latencies, connections, firstRefusalMs } = this;
-    for (const connection of this.idle) connection.end();
+    this.over = true;
+    for (const connection of this.all) connection.end();
     return {
       startedAt,
       offered,
@@ -140,10 +144,17 @@ class OpenLoop {
     }
     if (this.connections >= this.options.connections) return undefined;
     this.connections++;
-    return new Connection(this.work.address);
+    return this.connect();
+  }
+
+  private connect(): Connection {
+    const connection = new Connection(this.work.address);
+    this.all.push(connection);
+    return connection;
   }
 
   private take(connection: Connection, due: Due, status: number): void {
+    if (this.over) return;
     this.answered++;
     this.count(due, status);
     if (connection.closed) this.connections--;
