@@ -1,4 +1,6 @@
 import { kf5Chat, nimCopy, sendCallback } from '@bellhop/simulators';
+import type { Server } from 'node:http';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { eventually, TestPlatform } from '../support/app.js';
 import { rawRequest } from '../support/raw-http.js';
@@ -11,14 +13,16 @@ const TOO_MANY = 20;
 describe('while more callbacks are in progress than can be done soon', () => {
   let platform: TestPlatform;
   let blocker: Client;
+  let reader: Client;
 
   beforeAll(async () => {
     platform = await TestPlatform.start({ role: 'api' });
     blocker = new Client({ connectionString: platform.databaseUrl });
-    await blocker.connect();
+    reader = new Client({ connectionString: platform.databaseUrl });
+    await Promise.all([blocker.connect(), reader.connect()]);
   });
   afterAll(async () => {
-    await blocker?.end();
+    await Promise.all([blocker?.end(), reader?.end()]);
     await platform?.stop();
   });
 
@@ -26,6 +30,8 @@ describe('while more callbacks are in progress than can be done soon', () => {
     const app = await platform.createApp();
     const nim = await app.integrate({ plugin: 'nim', name: 'nim', config: APP });
     const kf5 = await app.integrate({ plugin: 'kf5', name: 'kf5', config: {} });
+    const server = platform.app.getHttpServer() as Server;
+    const connections = promisify(server.getConnections.bind(server));
     const post = (n: number) =>
       sendCallback(
         nim.inboundUrl,
@@ -41,9 +47,9 @@ describe('while more callbacks are in progress than can be done soon', () => {
           { now: new Date() },
         ),
       );
-    // Once, so that the platform knows the integration and only storing takes time.
-    await Promise.all([nim, kf5].map(({ inboundUrl }) => rawRequest(inboundUrl, { method: 'GET' })));
     await blocker.query('BEGIN; LOCK TABLE inbound_event IN EXCLUSIVE MODE');
+    // All have come when the platform learns of the integration: none that is declined takes the room of another.
+    await reader.query('BEGIN; LOCK TABLE integration IN ACCESS EXCLUSIVE MODE');
     const answered: number[] = [];
     const posts = Array.from({ length: MOST + TOO_MANY }, async (_, n) => {
       const { status, body } = await post(n);
@@ -51,6 +57,8 @@ describe('while more callbacks are in progress than can be done soon', () => {
       return { status, body };
     });
     try {
+      await eventually(async () => (await connections()) >= MOST + TOO_MANY);
+      await reader.query('ROLLBACK');
       await eventually(() => Promise.resolve(answered.length >= TOO_MANY));
       expect(answered).toEqual(Array.from({ length: TOO_MANY }, () => 503));
       const chat = kf5Chat({ userId: 7, text: 'x', devices: [] });
@@ -59,7 +67,7 @@ describe('while more callbacks are in progress than can be done soon', () => {
       const open = await rawRequest(kf5.inboundUrl, { headers: { 'transfer-encoding': 'chunked' }, body: '{}' });
       expect([open.status, open.headers.connection]).toEqual([503, 'close']);
     } finally {
-      await blocker.query('ROLLBACK');
+      await Promise.all([reader, blocker].map((client) => client.query('ROLLBACK')));
     }
     const replies = await Promise.all(posts);
     expect(new Set(replies.map(({ status, body }) => `${status} ${body}`))).toEqual(

@@ -15,16 +15,12 @@ const MOST = 1_500;
 export class Admission {
   private inProgress = 0;
 
-  /** Asked once per callback, before its body is read. */
-  get closed(): boolean {
-    return this.inProgress > MOST;
-  }
-
-  /** Counts a callback as in progress while `work` goes on. */
-  async during(work: () => Promise<void>): Promise<void> {
+  /** Does the work of one callback; undefined: there is no room for it, and nothing was done. */
+  async admit<T>(work: () => Promise<T>): Promise<T | undefined> {
+    if (this.inProgress >= MOST) return undefined;
     this.inProgress++;
     try {
-      await work();
+      return await work();
     } finally {
       this.inProgress--;
     }

@@ -46,13 +46,12 @@ export class InboundHttp {
   ) {}
 
   handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const exchange = (): Promise<void> => this.admission.during(() => this.exchange(req, res));
-    return this.telemetry.on ? this.traced(req, res, exchange) : exchange();
+    return this.telemetry.on ? this.traced(req, res) : this.exchange(req, res);
   }
 
-  private traced(req: IncomingMessage, res: ServerResponse, exchange: () => Promise<void>): Promise<void> {
+  private traced(req: IncomingMessage, res: ServerResponse): Promise<void> {
     return this.telemetry.receive('receive', req, async () => {
-      await exchange();
+      await this.exchange(req, res);
       const { integrationId } = parseAddress(req.url ?? '') ?? {};
       return {
         'bellhop.integration.id': integrationId && publicId('int', integrationId),
@@ -83,17 +82,19 @@ export class InboundHttp {
     if (!address || !integration || !adapter || !known) throw new Rejection(401, 'inbound.unauthorized');
     const { methods, bodyLimit = DEFAULT_BODY_LIMIT, id } = adapter.manifest;
     refuseLarge(req, bodyLimit);
-    // Before the body: who is told to come again must not cost what others wait for. Node discards what comes of it.
-    if (this.admission.closed) return hastily(req, this.inbound.decline(adapter, rawRequest(req, address, NOTHING)));
-    const request = rawRequest(req, address, await readBody(req, bodyLimit));
-    const greeting = this.inbound.handshake(integration, adapter, request);
-    if (greeting) return greeting;
-    if (!methods.includes(request.method)) {
-      throw new Rejection(405, 'method_not_allowed', { Allow: methods.join(', ') });
-    }
-    const reply = await this.inbound.receive(integration, adapter, request);
-    this.metrics.inboundSeconds.observe({ plugin: id }, (performance.now() - started) / 1000);
-    return reply;
+    const reply = await this.admission.admit(async () => {
+      const request = rawRequest(req, address, await readBody(req, bodyLimit));
+      const greeting = this.inbound.handshake(integration, adapter, request);
+      if (greeting) return greeting;
+      if (!methods.includes(request.method)) {
+        throw new Rejection(405, 'method_not_allowed', { Allow: methods.join(', ') });
+      }
+      const answer = await this.inbound.receive(integration, adapter, request);
+      this.metrics.inboundSeconds.observe({ plugin: id }, (performance.now() - started) / 1000);
+      return answer;
+    });
+    // Without its body: who is told to come again must not cost what others wait for. Node discards what comes of it.
+    return reply ?? hastily(req, this.inbound.decline(adapter, rawRequest(req, address, NOTHING)));
   }
 
   private reject(
