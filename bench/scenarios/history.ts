@@ -22,6 +22,11 @@ const DROPS = 3;
 /** From the order of a broadcast until the drop. */
 const UNDER_WAY_MS = 300;
 
+/** The past stays until it is dropped here. */
+const KEPT_FOR_EVER = Object.fromEntries(
+  ['RAW', 'EVENT', 'DELIVERY', 'NOTIFICATION', 'RECEIPT'].map((what) => [`BELLHOP_${what}_DAYS`, '0']),
+);
+
 const SIZES = {
   full: { deliveries: 10_000_000, events: 1_000_000, people: 10_000, seconds: 3, calls: 200 },
   quick: { deliveries: 60_000, events: 6_000, people: 1_000, seconds: 0.5, calls: 20 },
@@ -33,7 +38,12 @@ export const history: Scenario = {
   async run({ server, rounds, quick, say }) {
     const sizes = quick ? SIZES.quick : SIZES.full;
     const gateway = broadcasts.startGateway();
-    const options = { people: sizes.people, roles: ['api', 'worker'], pushes: false } as const;
+    const options = {
+      people: sizes.people,
+      roles: ['api', 'worker'],
+      pushes: false,
+      environment: KEPT_FOR_EVER,
+    } as const;
     const empty = await Site.start(server, gateway, { ...options, name: EMPTY });
     const full = await Site.start(server, gateway, { ...options, name: FULL });
     const ingest = new turns.Turns(server);

@@ -1,7 +1,7 @@
 /**
  * The past of an app that has been busy for months, written by PostgreSQL itself. Callbacks arrived evenly; each is an
  * event with its bytes, a notification and three deliveries. Broadcasts went out in between. Every past month is a
- * partition, as it would be.
+ * partition of deliveries, and every past day one of bytes, as they would be.
  */
 import type { Client } from 'pg';
 import { BROADCAST, CALLBACKS, dailyOf, deliveriesInto, PAST_ID, receiptsOf } from './past-sql.js';
@@ -37,8 +37,9 @@ const BROADCASTS = 12;
 const DELIVERIES_PER_EVENT = 3;
 /** Deliveries of a broadcast per second. */
 const SENDING_RATE = 5_000;
-/** Nothing happens in the days after the 28th, so that all months are of one length. */
-const STRETCH_MS = (28 * 86_400_000) / BROADCASTS;
+/** Of a month. Nothing happens in the days after them, so that all months are of one length. */
+const BUSY_DAYS = 28;
+const STRETCH_MS = (BUSY_DAYS * 86_400_000) / BROADCASTS;
 /** Callbacks stop this long before the broadcast ends the stretch. */
 const PAUSE_MS = 10 * 60_000;
 /** Months that are written at the same time. */
@@ -68,7 +69,8 @@ export async function writePast(task: PastTask): Promise<Past> {
   const months = pastMonths(new Date());
   await run(task.databaseUrl, async (client) => {
     await client.query(PAST_ID);
-    for (const table of FILLED) await client.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
+    for (const { from } of months) await client.query('SELECT ensure_raw_partitions($1, $2)', [from, BUSY_DAYS - 1]);
+    for (const table of await leaves(client)) await client.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
   });
   const waiting = [...months];
   const lane = (client: Client) => async (): Promise<void> => {
@@ -134,9 +136,19 @@ async function attach(client: Client, months: readonly Month[]): Promise<void> {
   }
   // Else autovacuum would do it in the middle of a round.
   await client.query('VACUUM (ANALYZE)');
-  for (const table of [...FILLED, ...months.map(({ partition }) => partition)]) {
+  for (const table of [...(await leaves(client)), ...months.map(({ partition }) => partition)]) {
     await client.query(`ALTER TABLE ${table} RESET (autovacuum_enabled)`);
   }
+}
+
+/** The tables of {@link FILLED} that hold rows: partitions where a table has some. */
+async function leaves(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT oid::regclass::text AS name FROM pg_class
+     WHERE relkind = 'r' AND coalesce(pg_partition_root(oid), oid) = ANY($1::regclass[])`,
+    [FILLED],
+  );
+  return rows.map(({ name }) => name);
 }
 
 export interface MonthDrop {
