@@ -17,7 +17,7 @@ const LEASE_SECONDS = '3600';
 /** What it takes to know whom a broadcast reaches, and to plan it. */
 export const audience: Scenario = {
   name: 'audience',
-  about: 'explain and preview of tag expressions, changes of tags, and planning without sending.',
+  about: 'explain and preview of tag expressions, changes of tags, and planning without sending',
   async run(bench) {
     const people = bench.quick ? 10_000 : 1_000_000;
     const gateway = startGateway();

@@ -27,7 +27,7 @@ const URGENT = { everyMs: 500, people: 50 };
 /** How fast a worker works off what has piled up, and what that means for somebody who must be told now. */
 export const backlog: Scenario = {
   name: 'backlog',
-  about: 'the rate at which one worker drains what is queued, and an urgent notification each 500 ms meanwhile.',
+  about: 'the rate at which one worker drains what is queued, and an urgent notification each 500 ms meanwhile',
   async run(bench) {
     const sizes = bench.quick ? QUICK_SIZES : SIZES;
     const people = Math.max(...sizes);

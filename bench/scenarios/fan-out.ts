@@ -21,7 +21,7 @@ const GATEWAY_DELAY_MS = 50;
 /** Broadcasts by tag expression with every outcome stored, beside loops that store nothing. */
 export const fanOut: Scenario = {
   name: 'fan-out',
-  about: 'a notification to the devices of a tag expression, from the call until every outcome is stored.',
+  about: 'a notification to the devices of a tag expression, from the call until every outcome is stored',
   async run(bench) {
     const people = bench.quick ? 10_000 : 1_000_000;
     const gateway = startGateway();
@@ -46,7 +46,7 @@ async function sizes(bench: Bench, gateway: Worker, people: number): Promise<Bro
   const expressions = [AUDIENCES.onePercent, AUDIENCES.tenPercent, AUDIENCES.everybody];
   const crowds = expressions.map((expression) => crowdOf(expression, people));
   try {
-    return await broadcastRounds(bench, gateway, { senders, crowds, rounds: bench.rounds });
+    return await broadcastRounds(bench, gateway, { senders, crowds });
   } finally {
     await Promise.all(senders.map((sender) => sender.stop()));
   }
@@ -61,7 +61,7 @@ async function slowGateway(bench: Bench, gateway: Worker, people: number): Promi
     await Bellhop.start(bench.server, description, { name: 'Bellhop, one worker', people, roles: ['api', 'worker'] }),
   ];
   const crowds = [crowdOf(AUDIENCES.fourPercent, people)];
-  const contest = { senders, crowds, rounds: bench.rounds, gatewayDelayMs: GATEWAY_DELAY_MS };
+  const contest = { senders, crowds, gatewayDelayMs: GATEWAY_DELAY_MS };
   try {
     return await broadcastRounds(bench, gateway, contest);
   } finally {

@@ -84,7 +84,7 @@ async function sendTo(bench: Bench, gateway: Worker, devices: number): Promise<b
   ];
   try {
     const crowds = [crowdOf(AUDIENCES.everybody, devices)];
-    return await broadcasts.broadcastRounds(bench, gateway, { senders, crowds, rounds: bench.rounds });
+    return await broadcasts.broadcastRounds(bench, gateway, { senders, crowds });
   } finally {
     await Promise.all(senders.map((sender) => sender.stop()));
   }

@@ -30,20 +30,18 @@ export interface BroadcastOptions {
 /** The gateway of broadcasts. */
 export const startGateway = (): Worker => Worker.start(new URL('./gateway.js', import.meta.url));
 
-/** Who tells whom, and how often. */
+/** Who tells whom. */
 export interface Contest {
   readonly senders: readonly Sender[];
   readonly crowds: readonly Crowd[];
-  /** That count. */
-  readonly rounds: number;
   readonly gatewayDelayMs?: number;
 }
 
 /** Every sender tells every crowd once in each round, in an order of the round's own. */
 export async function broadcastRounds(
-  { server, say }: Bench,
+  { server, rounds, say }: Bench,
   gateway: Worker,
-  { senders, crowds, rounds, gatewayDelayMs }: Contest,
+  { senders, crowds, gatewayDelayMs }: Contest,
 ): Promise<Broadcast[]> {
   const broadcasts: Broadcast[] = [];
   for (let round = 0; round <= rounds; round++) {
