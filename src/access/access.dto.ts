@@ -10,11 +10,10 @@ import {
   Matches,
   Max,
   Min,
-  ValidateIf,
 } from 'class-validator';
 import { publicId } from '../platform/ids.js';
 import { PageOf } from '../platform/pagination.js';
-import { IsLanguage, IsMoment, IsPrintable, IsZone } from '../platform/validators.js';
+import { IfPresent, IsLanguage, IsMoment, IsPrintable, IsZone } from '../platform/validators.js';
 import type { ApiKey, Scope } from './api-key.entity.js';
 import type { App } from './app.entity.js';
 import type { IssuedKey, RotatedKey } from './api-keys.service.js';
@@ -22,8 +21,6 @@ import type { IssuedKey, RotatedKey } from './api-keys.service.js';
 /** Scopes that a key of an app can have; each implies those after it. */
 const APP_SCOPES = ['admin', 'broadcast', 'send', 'read'] as const;
 export type AppScope = (typeof APP_SCOPES)[number];
-
-const present = (_: object, value: unknown): boolean => value !== undefined;
 
 export class CreateAppBody {
   /** @example 'Acme Shop' */
@@ -43,7 +40,7 @@ export class CreateAppBody {
    * Language of people whose devices do not say one, BCP 47. Default `zh-CN`.
    * @example 'zh-CN'
    */
-  @ValidateIf(present)
+  @IfPresent()
   @IsLanguage()
   defaultLocale?: string;
 
@@ -51,7 +48,7 @@ export class CreateAppBody {
    * Zone of people whose devices do not say one, IANA. Default `Asia/Shanghai`.
    * @example 'Asia/Shanghai'
    */
-  @ValidateIf(present)
+  @IfPresent()
   @IsZone()
   timeZone?: string;
 }

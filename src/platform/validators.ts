@@ -1,10 +1,13 @@
-import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { ValidateBy, ValidateIf, type ValidationOptions } from 'class-validator';
 
 type Check = (value: unknown) => boolean;
 
 function rule(name: string, check: Check, message: string, options?: ValidationOptions): PropertyDecorator {
   return ValidateBy({ name, validator: { validate: check, defaultMessage: () => message } }, options);
 }
+
+/** A field that may be left out, and is no null: `IsOptional` would let one through. */
+export const IfPresent = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);
 
 /** Text without control characters and broken surrogates: PostgreSQL stores it, and logs and headers can show it. */
 export function IsPrintable(options?: ValidationOptions): PropertyDecorator {

@@ -137,6 +137,13 @@ describe('bad input', () => {
       expect(count).toBe('2');
     });
 
+    it('null for what a change leaves as it is when it is left out', async () => {
+      for (const field of ['name', 'config', 'settings']) {
+        const refusal = await refused('PATCH', `/v1/integrations/${shop.apns.publicId}`, { [field]: null });
+        expect([refusal.status, new Set(refusal.fields)]).toEqual([400, new Set([`/${field}`])]);
+      }
+    });
+
     it('of an unknown plugin, and settings that nobody knows', async () => {
       const unknown = await refused('POST', '/v1/integrations', { plugin: 'nobody', name: 'x', config: {} });
       expect([unknown.status, unknown.fields]).toEqual([400, ['/plugin']]);

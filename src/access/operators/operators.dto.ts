@@ -13,13 +13,11 @@ import {
 } from 'class-validator';
 import { internalId, publicId } from '../../platform/ids.js';
 import { PageOf } from '../../platform/pagination.js';
-import { IsPrintable } from '../../platform/validators.js';
+import { IfPresent, IsPrintable } from '../../platform/validators.js';
 import type { IssuedLink } from './links.service.js';
 import { type Operator, OPERATOR_SOURCES, OPERATOR_STATES, type OperatorState } from './operator.entity.js';
 import type { InvitedOperator } from './operators.service.js';
 import { OPERATOR_ROLES, type OperatorRole, type RoleGrant } from './roles.js';
-
-const present = (_: object, value: unknown): boolean => value !== undefined;
 
 /** Something before an @ and something behind it; whether it is anybody's, only the person can tell. */
 export const IsMailbox = (): PropertyDecorator =>
@@ -62,14 +60,14 @@ export class InviteOperatorBody {
 
 export class ChangeOperatorBody {
   /** @example 'Ada' */
-  @ValidateIf(present)
+  @IfPresent()
   @Length(1, 100)
   @IsPrintable()
   name?: string;
 
   /** Replaces all. */
   @ApiPropertyOptional({ type: [RoleView] })
-  @ValidateIf(present)
+  @IfPresent()
   @IsArray()
   @ArrayMaxSize(200)
   @ValidateNested({ each: true })

@@ -1,3 +1,4 @@
+import { isRecord } from '@bellhop/contracts';
 import { hash } from 'node:crypto';
 import { byteaArray, int2Array, jsonArray, textArray, timestamptzArray, uuidArray } from '../../platform/pg-arrays.js';
 import type { SqlRunner, Transaction } from '../../platform/sql.js';
@@ -163,5 +164,8 @@ function storable(text: string): string {
 export function storableJson(value: object): string {
   const json = JSON.stringify(value);
   if (!/\\u(?:0000|d[89a-f])/i.test(json)) return json;
-  return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? storable(part) : part));
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part === 'string') return storable(part);
+    return isRecord(part) ? Object.fromEntries(Object.entries(part).map(([name, own]) => [storable(name), own])) : part;
+  });
 }

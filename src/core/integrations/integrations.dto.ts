@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsNotEmpty, IsObject, IsOptional, IsString, Length, Max, MaxLength, Min } from 'class-validator';
 import { publicId } from '../../platform/ids.js';
 import { PageOf } from '../../platform/pagination.js';
+import { IfPresent } from '../../platform/validators.js';
 import type { Integration } from './integration.entity.js';
 import type { IntegrationSettings } from './integration.settings.js';
 
@@ -34,19 +35,19 @@ export class CreateIntegrationBody {
 }
 
 export class ReviseIntegrationBody {
-  @IsOptional()
+  @IfPresent()
   @IsString()
   @Length(1, 100)
   name?: string;
 
   /** Fields to change; a secret that is left out stays. */
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { appSecret: 'another-app-secret' } })
-  @IsOptional()
+  @IfPresent()
   @IsObject()
   config?: Record<string, unknown>;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { hideContent: true } })
-  @IsOptional()
+  @IfPresent()
   @IsObject()
   settings?: Partial<IntegrationSettings>;
 }
